@@ -7,7 +7,11 @@ export type Digest = string & { readonly [digestBrand]: true }
 
 export type DigestAlgorithm = 'sha256' | 'sha384' | 'sha512'
 
-const hexLengths: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha384: 96, sha512: 128 }
+const hexLengths: Readonly<Record<DigestAlgorithm, number>> = {
+  sha256: 64,
+  sha384: 96,
+  sha512: 128,
+}
 
 const shape = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/
 

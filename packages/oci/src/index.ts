@@ -1,5 +1,5 @@
-export { KatmanError, isKatmanError, type KatmanErrorOptions } from './error.ts'
 export type { Bytes } from './bytes.ts'
+export type { Descriptor } from './descriptor.ts'
 export {
   type Digest,
   type DigestAlgorithm,
@@ -9,7 +9,31 @@ export {
   parseDigest,
   shortDigest,
 } from './digest.ts'
-export type { Descriptor } from './descriptor.ts'
+export { isKatmanError, KatmanError, type KatmanErrorOptions } from './error.ts'
+export {
+  type ContainerDefaults,
+  type Healthcheck,
+  type HistoryEntry,
+  type ImageConfig,
+  parseImageConfig,
+} from './image-config.ts'
+export {
+  type JsonLimits,
+  JsonNumber,
+  type JsonObject,
+  type JsonValue,
+  maxDocumentBytes,
+  parseJson,
+} from './json.ts'
+export {
+  childrenOf,
+  type Index,
+  isAttestation,
+  isImageManifest,
+  type Manifest,
+  maxDescriptors,
+  parseManifest,
+} from './manifest.ts'
 export {
   acceptedManifestTypes,
   isConfigType,
@@ -30,3 +54,16 @@ export {
   type Platform,
   platformMatches,
 } from './platform.ts'
+export {
+  canonicalName,
+  defaultRegistry,
+  defaultTag,
+  familiarName,
+  familiarReference,
+  formatReference,
+  isReference,
+  isTag,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from './reference.ts'

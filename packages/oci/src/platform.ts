@@ -18,10 +18,14 @@ const part = /^[A-Za-z0-9_.-]+$/
  */
 export function parsePlatform(text: string): Platform {
   const invalid = (): KatmanError =>
-    new KatmanError('PLATFORM_INVALID', `${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`, {
-      hint: 'write os/arch or os/arch/variant, such as linux/arm64 or linux/arm/v7',
-      details: { platform: text.slice(0, 200) },
-    })
+    new KatmanError(
+      'PLATFORM_INVALID',
+      `${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`,
+      {
+        hint: 'write os/arch or os/arch/variant, such as linux/arm64 or linux/arm/v7',
+        details: { platform: text.slice(0, 200) },
+      },
+    )
   if (text.length > 200) throw invalid()
   const parts = text.split('/')
   const [head = '', second, third] = parts
@@ -47,9 +51,14 @@ export function parsePlatform(text: string): Platform {
 }
 
 /** `os/arch[/variant]`, with `os(version)` when a version is known and `withVersion` is set. */
-export function formatPlatform(platform: Platform, options: { readonly withVersion?: boolean } = {}): string {
+export function formatPlatform(
+  platform: Platform,
+  options: { readonly withVersion?: boolean } = {},
+): string {
   const os =
-    options.withVersion && platform.osVersion ? `${platform.os}(${platform.osVersion})` : platform.os
+    options.withVersion && platform.osVersion
+      ? `${platform.os}(${platform.osVersion})`
+      : platform.os
   const words = [os || 'unknown', platform.architecture || 'unknown']
   if (platform.variant) words.push(platform.variant)
   return words.join('/')
@@ -101,10 +110,14 @@ export function platformMatches(wanted: Platform, have: Platform): boolean {
 }
 
 const knownOs = new Set(
-  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos'.split(' '),
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos'.split(
+    ' ',
+  ),
 )
 const knownArchitectures = new Set(
-  '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm'.split(' '),
+  '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm'.split(
+    ' ',
+  ),
 )
 
 function normaliseOs(os: string): string {

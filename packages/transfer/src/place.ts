@@ -1,0 +1,70 @@
+import type { Bytes, Descriptor, Digest } from '@katman/oci'
+
+/** What every call that may wait takes. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface OpenOptions extends CallOptions {
+  /** First byte wanted. Default 0. */
+  readonly start?: number
+}
+
+/**
+ * A place content can be read from: a registry repository, the local store, an OCI layout.
+ * Bytes come as the place has them: the reader verifies.
+ */
+export interface Source {
+  /** What messages call the place: `registry 127.0.0.1:5000/library/alpine`. */
+  readonly name: string
+  /**
+   * Finds what a tag or digest of this place points to. Throws `MANIFEST_UNKNOWN` when there is none.
+   */
+  resolve(reference: string, options?: CallOptions): Promise<Descriptor>
+  /**
+   * Opens content from byte `start`. Throws `BLOB_UNKNOWN` or `MANIFEST_UNKNOWN` when the place lacks it.
+   * The stream may fail or end early; {@link Target.write} and {@link readVerified} notice.
+   */
+  open(descriptor: Descriptor, options?: OpenOptions): Promise<Bytes>
+}
+
+/** How far a write has come. `bytes` counts from the start of the content, of `descriptor.size`. */
+export type WriteProgress =
+  | { readonly state: 'receiving'; readonly bytes: number }
+  | { readonly state: 'verifying' }
+  | { readonly state: 'received' }
+  | { readonly state: 'indexing'; readonly bytes: number }
+
+export interface ContentOptions extends CallOptions {
+  /** Digest of the uncompressed layer, from the config: a target that keeps layers checks it too. */
+  readonly diffID?: Digest | undefined
+}
+
+export interface WriteOptions extends ContentOptions {
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined
+}
+
+/** Opens the content to write from byte `start`, so that a target can go on where it stopped. */
+export type Opener = (start: number) => Promise<Bytes>
+
+/** A place content can be written to. */
+export interface Target {
+  readonly name: string
+  /**
+   * True when the content is there and needs no write. With `diffID`, also that the layer it unpacks to is
+   * known and verified. From here on the target keeps the content until it is closed.
+   */
+  has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean>
+  /**
+   * Stores content and resolves when size and digest (and diffID, if given) are verified and it is durable.
+   * Nothing is visible under the digest before. Writing what is there already is fine.
+   * Throws `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `LAYER_CONTENT_MISMATCH`, or what `open` throws.
+   */
+  write(descriptor: Descriptor, open: Opener, options?: WriteOptions): Promise<void>
+}
+
+/** A target that can name what it holds. */
+export interface NamingTarget extends Target {
+  /** Lets `tag` point to content that was written before. Replaces an older meaning of the name. */
+  tag(tag: string, descriptor: Descriptor, options?: CallOptions): Promise<void>
+}
