@@ -1,0 +1,275 @@
+import {
+  type Descriptor,
+  type Digest,
+  type ImageConfig,
+  type Index,
+  isForeignLayerType,
+  isImageManifest,
+  isIndexType,
+  isLayerType,
+  isManifestType,
+  KatmanError,
+  type Manifest,
+  maxDescriptors,
+  parseImageConfig,
+  parseManifest,
+} from '@katman/oci'
+import { limit } from './limit.ts'
+import type { CallOptions, Source, Target, WriteProgress } from './place.ts'
+import { readVerified } from './verify.ts'
+
+/** Nested indexes are followed this deep; deeper is refused. */
+const maxDepth = 4
+
+/** What a copy reports while it runs. Events of one blob come in order. */
+export type CopyEvent =
+  /** A manifest was read; its blobs come next. */
+  | { readonly type: 'manifest'; readonly descriptor: Descriptor; readonly manifest: Manifest }
+  /** The target had it: nothing moves. */
+  | { readonly type: 'present'; readonly descriptor: Descriptor }
+  /** It will be moved; more blobs are under way than may run at once. */
+  | { readonly type: 'queued'; readonly descriptor: Descriptor; readonly waiting: boolean }
+  | {
+      readonly type: 'progress'
+      readonly descriptor: Descriptor
+      readonly progress: WriteProgress
+    }
+  | { readonly type: 'copied'; readonly descriptor: Descriptor }
+
+export interface CopyOptions extends CallOptions {
+  /**
+   * Chooses which entries of an index are copied. Default: all. The index itself is always copied with the
+   * bytes it has, so entries that are left out stay known by digest.
+   */
+  readonly select?: ((index: Index, descriptor: Descriptor) => readonly Descriptor[]) | undefined
+  /** Blobs moved at the same time. Default 3. */
+  readonly concurrency?: number | undefined
+  readonly onEvent?: ((event: CopyEvent) => void) | undefined
+}
+
+/** One image or artifact manifest that a copy visited. */
+export interface CopiedManifest {
+  readonly descriptor: Descriptor
+  readonly manifest: Manifest
+  /** The config, when the manifest describes a container image. */
+  readonly config?: ImageConfig
+  /** The index it was chosen from, outermost first. */
+  readonly parents: readonly Descriptor[]
+}
+
+export interface CopyResult {
+  readonly root: Descriptor
+  readonly manifests: readonly CopiedManifest[]
+  /** Blobs that had to be moved. */
+  readonly movedBlobs: number
+  readonly movedBytes: number
+}
+
+/**
+ * Copies everything a descriptor leads to from one place to another: asks the target first, moves only what
+ * is missing, blobs in parallel, verifies every byte, writes parents after their children. Each digest is
+ * visited once (CVE-2026-53493). Foreign layers are not moved.
+ * Throws what the places throw, `MANIFEST_INVALID`, `CONFIG_INVALID` and `GRAPH_LIMIT`.
+ */
+export async function copyContent(
+  source: Source,
+  target: Target,
+  root: Descriptor,
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  const stop = new AbortController()
+  const slots = options.concurrency ?? 3
+  const state: CopyState = {
+    source,
+    target,
+    options,
+    stop,
+    signal:
+      options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]),
+    slots,
+    slot: limit(slots),
+    visited: new Set(),
+    manifests: [],
+    jobs: 0,
+    movedBlobs: 0,
+    movedBytes: 0,
+  }
+  await copyDocument(state, root, [])
+  return {
+    root,
+    manifests: state.manifests,
+    movedBlobs: state.movedBlobs,
+    movedBytes: state.movedBytes,
+  }
+}
+
+interface CopyState {
+  readonly source: Source
+  readonly target: Target
+  readonly options: CopyOptions
+  /** Aborted by the first blob that fails, so that the others stop. */
+  readonly stop: AbortController
+  readonly signal: AbortSignal
+  readonly slots: number
+  readonly slot: <T>(job: () => Promise<T>) => Promise<T>
+  readonly visited: Set<Digest>
+  readonly manifests: CopiedManifest[]
+  jobs: number
+  movedBlobs: number
+  movedBytes: number
+}
+
+async function copyDocument(
+  state: CopyState,
+  descriptor: Descriptor,
+  parents: readonly Descriptor[],
+): Promise<void> {
+  const { options } = state
+  state.signal.throwIfAborted()
+  if (parents.length >= maxDepth)
+    throw graphLimit(descriptor, `indexes nest deeper than ${maxDepth}`)
+  if (state.visited.has(descriptor.digest)) return
+  state.visited.add(descriptor.digest)
+  if (state.visited.size > maxDescriptors) {
+    throw graphLimit(descriptor, `it leads to more than ${maxDescriptors} documents`)
+  }
+  const bytes = await readDocument(state, descriptor)
+  const document = parseManifest(bytes, descriptor.mediaType)
+  if (document.kind === 'index') {
+    const chosen = options.select?.(document, descriptor) ?? document.manifests
+    for (const child of chosen) {
+      if (isIndexType(child.mediaType) || isManifestType(child.mediaType)) {
+        await copyDocument(state, child, [...parents, descriptor])
+      } else {
+        await copyBlob(state, child)
+      }
+    }
+  } else {
+    await copyManifest(state, descriptor, document, parents)
+  }
+  await writeDocument(state, descriptor, bytes)
+}
+
+async function copyManifest(
+  state: CopyState,
+  descriptor: Descriptor,
+  manifest: Manifest,
+  parents: readonly Descriptor[],
+): Promise<void> {
+  const config = isImageManifest(manifest) ? await copyConfig(state, manifest) : undefined
+  state.options.onEvent?.({ type: 'manifest', descriptor, manifest })
+  const diffIDs = config?.diffIDs ?? []
+  if (config !== undefined && manifest.layers.every((layer) => isLayerType(layer.mediaType))) {
+    if (diffIDs.length !== manifest.layers.length) {
+      throw new KatmanError(
+        'MANIFEST_INVALID',
+        `manifest ${descriptor.digest} has ${manifest.layers.length} layers, its config has ${diffIDs.length} diffIDs`,
+        { details: { digest: descriptor.digest } },
+      )
+    }
+  }
+  const blobs = config === undefined ? [manifest.config, ...manifest.layers] : manifest.layers
+  await inParallel(state, blobs, (blob, position) => copyBlob(state, blob, diffIDs[position]))
+  state.manifests.push({
+    descriptor,
+    manifest,
+    ...(config === undefined ? {} : { config }),
+    parents,
+  })
+}
+
+/** The config comes first, because the layers' content hashes stand in it. */
+async function copyConfig(state: CopyState, manifest: Manifest): Promise<ImageConfig> {
+  const bytes = await readDocument(state, manifest.config)
+  const config = parseImageConfig(bytes)
+  if (!state.visited.has(manifest.config.digest)) {
+    state.visited.add(manifest.config.digest)
+    await writeDocument(state, manifest.config, bytes)
+  }
+  return config
+}
+
+/** Small documents are read from the target when it has them: a second pull asks the source for nothing. */
+async function readDocument(state: CopyState, descriptor: Descriptor): Promise<Uint8Array> {
+  const { source, target } = state
+  if (isReadable(target) && (await target.has(descriptor, { signal: state.signal }))) {
+    try {
+      return await readVerified(target, descriptor, { signal: state.signal })
+    } catch (error) {
+      state.signal.throwIfAborted()
+      if (!(error instanceof KatmanError)) throw error
+    }
+  }
+  return readVerified(source, descriptor, { signal: state.signal })
+}
+
+async function writeDocument(
+  state: CopyState,
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+): Promise<void> {
+  const { target } = state
+  if (await target.has(descriptor, { signal: state.signal })) return
+  const open = async function* (start: number): AsyncGenerator<Uint8Array> {
+    yield bytes.subarray(start)
+  }
+  await target.write(descriptor, async (start) => open(start), { signal: state.signal })
+}
+
+async function copyBlob(state: CopyState, blob: Descriptor, diffID?: Digest): Promise<void> {
+  const { source, target, options, visited } = state
+  if (visited.has(blob.digest)) return
+  visited.add(blob.digest)
+  const call = { signal: state.signal, diffID }
+  if (await target.has(blob, call)) {
+    options.onEvent?.({ type: 'present', descriptor: blob })
+    return
+  }
+  if (isForeignLayerType(blob.mediaType) && blob.urls !== undefined && blob.urls.length > 0) return
+  options.onEvent?.({ type: 'queued', descriptor: blob, waiting: state.jobs >= state.slots })
+  state.jobs++
+  try {
+    await state.slot(async () => {
+      state.signal.throwIfAborted()
+      await target.write(blob, (start) => source.open(blob, { start, signal: state.signal }), {
+        ...call,
+        onProgress: (progress) => {
+          options.onEvent?.({ type: 'progress', descriptor: blob, progress })
+        },
+      })
+    })
+  } finally {
+    state.jobs--
+  }
+  state.movedBlobs++
+  state.movedBytes += blob.size
+  options.onEvent?.({ type: 'copied', descriptor: blob })
+}
+
+/** All jobs at once; the first failure stops the others and is the one thrown. */
+async function inParallel<T>(
+  state: CopyState,
+  items: readonly T[],
+  job: (item: T, position: number) => Promise<void>,
+): Promise<void> {
+  await Promise.allSettled(
+    items.map(async (item, position) => {
+      try {
+        await job(item, position)
+      } catch (error) {
+        state.stop.abort(error)
+      }
+    }),
+  )
+  state.stop.signal.throwIfAborted()
+}
+
+function isReadable(place: Target): place is Target & Source {
+  return 'open' in place && typeof place.open === 'function'
+}
+
+function graphLimit(descriptor: Descriptor, reason: string): KatmanError {
+  return new KatmanError('GRAPH_LIMIT', `cannot copy ${descriptor.digest}: ${reason}`, {
+    details: { digest: descriptor.digest, reason },
+  })
+}
