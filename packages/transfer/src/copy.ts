@@ -42,6 +42,8 @@ export interface CopyOptions extends CallOptions {
    * bytes it has, so entries that are left out stay known by digest.
    */
   readonly select?: ((index: Index, descriptor: Descriptor) => readonly Descriptor[]) | undefined
+  /** Refuses a manifest by throwing, before any of its layers moves. */
+  readonly accept?: ((manifest: Manifest, descriptor: Descriptor) => void) | undefined
   /** Blobs moved at the same time. Default 3. */
   readonly concurrency?: number | undefined
   readonly onEvent?: ((event: CopyEvent) => void) | undefined
@@ -156,6 +158,7 @@ async function copyManifest(
   manifest: Manifest,
   parents: readonly Descriptor[],
 ): Promise<void> {
+  state.options.accept?.(manifest, descriptor)
   const config = isImageManifest(manifest) ? await copyConfig(state, manifest) : undefined
   state.options.onEvent?.({ type: 'manifest', descriptor, manifest })
   const diffIDs = config?.diffIDs ?? []
