@@ -1,0 +1,19 @@
+import { imagesSteps } from './steps/images.ts'
+import { inspectSteps } from './steps/inspect.ts'
+import { loginSteps } from './steps/login.ts'
+import { manifestSteps } from './steps/manifest.ts'
+import { pullSteps } from './steps/pull.ts'
+import { removeSteps } from './steps/remove.ts'
+import { usageSteps } from './steps/usage.ts'
+import type { Step } from './step.ts'
+
+/** The comparison, in the order it runs: every part starts with the images that the parts before it left. */
+export const steps: readonly Step[] = [
+  ...pullSteps,
+  ...imagesSteps,
+  ...inspectSteps,
+  ...manifestSteps,
+  ...removeSteps,
+  ...loginSteps,
+  ...usageSteps,
+]
