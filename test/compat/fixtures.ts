@@ -84,7 +84,7 @@ export function createCatalog(layout: string): Catalog {
   const alpine = alpineIndex.manifests.find((child) => child.platform?.architecture === 'amd64')
   const base = parseJson<Manifest>(read(alpine?.digest ?? ''))
   const baseConfig = parseJson<{
-    config: Record<string, unknown>
+    config: { Env: string[] }
     rootfs: { diff_ids: string[] }
     history: unknown[]
   }>(read(base.config.digest))
@@ -105,7 +105,7 @@ export function createCatalog(layout: string): Catalog {
       config: {
         User: '1000:1000',
         ExposedPorts: { '8080/tcp': {}, '53/udp': {} },
-        Env: [...(baseConfig.config['Env'] as string[]), `APP_VERSION=${version}`, 'EMPTY='],
+        Env: [...baseConfig.config.Env, `APP_VERSION=${version}`, 'EMPTY='],
         Entrypoint: ['/app/run', '--flag'],
         Cmd: ['serve'],
         Volumes: { '/data': {} },

@@ -8,11 +8,15 @@ import { dockerClient } from '../peers/require-peer.ts'
 import { runChecked } from '../peers/terminal.ts'
 import { fillRegistry } from './fill-registry.ts'
 import { createCatalog } from './fixtures.ts'
+import type { Catalog } from './fixtures.ts'
 import { runSequence } from './sequence.ts'
 import type { Recording, Step } from './step.ts'
 
 /** The user of the registry with a password. */
 export const USERS = { alice: 'secret' } as const
+
+/** How that user's requests are signed. */
+export const AUTHORIZATION = `Basic ${Buffer.from(`alice:${USERS.alice}`).toString('base64')}`
 
 /** Runs the steps with the real docker against a fresh engine and fresh real registries. */
 export async function runDocker(steps: readonly Step[], layout: string): Promise<Recording> {
@@ -22,9 +26,7 @@ export async function runDocker(steps: readonly Step[], layout: string): Promise
   await using registry = await startRegistry()
   await using authRegistry = await startRegistry({ users: USERS })
   await fillRegistry(registry, catalog, layout)
-  const small = { ...catalog, entries: legacyOnly(catalog.entries) }
-  const authorization = `Basic ${Buffer.from(`alice:${USERS.alice}`).toString('base64')}`
-  await fillRegistry(authRegistry, small, layout, authorization)
+  await fillRegistry(authRegistry, smallCatalog(catalog), layout, AUTHORIZATION)
   await using dockerd = await startDockerd()
   const home = await mkdtemp(path.join(tmpdir(), 'katman-home-'))
   try {
@@ -58,9 +60,8 @@ export async function runDocker(steps: readonly Step[], layout: string): Promise
   }
 }
 
-/** The registry with a password holds one image only. */
-export function legacyOnly<Entry extends { readonly repository: string }>(
-  entries: readonly Entry[],
-): readonly Entry[] {
-  return entries.filter((entry) => entry.repository === 'team/legacy')
+/** What the registry with a password holds: one image. */
+export function smallCatalog(catalog: Catalog): Catalog {
+  const entries = catalog.entries.filter((entry) => entry.repository === 'team/legacy')
+  return { ...catalog, entries }
 }

@@ -18,11 +18,10 @@ export async function startDockerd(): Promise<DockerdPeer> {
   const directory = await createPeerDirectory('dockerd')
   const socket = path.join(directory, 'docker.sock')
   const execRoot = path.join(directory, 'exec')
-  const peer = await startPeer(directory, '/usr/sbin/dockerd', [
-    ...['--data-root', path.join(directory, 'data'), '--exec-root', execRoot],
-    ...['--pidfile', path.join(directory, 'docker.pid'), '-H', `unix://${socket}`],
-    ...['--bridge=none', '--iptables=false', '--ip-forward=false', '--ip-masq=false'],
-  ])
+  const places = ['--data-root', path.join(directory, 'data'), '--exec-root', execRoot]
+  const control = ['--pidfile', path.join(directory, 'docker.pid'), '--host', `unix://${socket}`]
+  const network = ['--bridge=none', '--iptables=false', '--ip-forward=false', '--ip-masq=false']
+  const peer = await startPeer(directory, '/usr/sbin/dockerd', [...places, ...control, ...network])
   await waitForPeer(peer, () => ping(socket))
   return {
     host: `unix://${socket}`,

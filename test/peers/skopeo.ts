@@ -18,11 +18,10 @@ export async function copyToRegistry(
   target: string,
   credentials?: string,
 ): Promise<void> {
-  await runChecked('/usr/bin/skopeo', [
-    ...['copy', '--quiet', '--all', '--dest-tls-verify=false'],
-    ...(credentials === undefined ? [] : ['--dest-creds', credentials]),
-    ...[`oci:${layout}:${name}`, `docker://${target}`],
-  ])
+  const flags = ['--quiet', '--all', '--dest-tls-verify=false']
+  if (credentials !== undefined) flags.push('--dest-creds', credentials)
+  const places = [`oci:${layout}:${name}`, `docker://${target}`]
+  await runChecked('/usr/bin/skopeo', ['copy', ...flags, ...places])
 }
 
 /** Copies one image, with all its platforms, from a plain-http registry to an OCI layout folder. */
@@ -31,10 +30,9 @@ export async function copyFromRegistry(
   layout: string,
   name: string,
 ): Promise<void> {
-  await runChecked('/usr/bin/skopeo', [
-    ...['copy', '--quiet', '--all', '--src-tls-verify=false'],
-    ...[`docker://${source}`, `oci:${layout}:${name}`],
-  ])
+  const flags = ['--quiet', '--all', '--src-tls-verify=false']
+  const places = [`docker://${source}`, `oci:${layout}:${name}`]
+  await runChecked('/usr/bin/skopeo', ['copy', ...flags, ...places])
 }
 
 /** Fills a registry with the real images under `library/`. */

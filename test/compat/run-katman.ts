@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+import type { Catalog } from './fixtures.ts'
+import { runSequence } from './sequence.ts'
+import type { Outcome, Step } from './step.ts'
+
+/** Katman's program in this checkout. */
+const KATMAN_PROGRAM = path.resolve(
+  import.meta.dirname,
+  '..',
+  '..',
+  'packages',
+  'cli',
+  'bin',
+  'katman.js',
+)
+
+/** True when the program and what it starts are there. */
+export function hasKatman(): boolean {
+  const main = path.resolve(path.dirname(KATMAN_PROGRAM), '..', 'src', 'main.ts')
+  return existsSync(KATMAN_PROGRAM) && existsSync(main)
+}
+
+/** Runs the steps with Katman linked as `docker`, with a fresh root and home, against two filled registries. */
+export async function runKatman(
+  steps: readonly Step[],
+  catalog: Catalog,
+  registries: { readonly open: string; readonly withPassword: string },
+): Promise<Outcome[]> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'katman-compat-'))
+  try {
+    const home = path.join(directory, 'home')
+    const programs = path.join(directory, 'bin')
+    await mkdir(home)
+    await mkdir(programs)
+    await symlink(KATMAN_PROGRAM, path.join(programs, 'docker'))
+    // `env node` in the program's first line must find the Node that runs this test.
+    const node = path.dirname(process.execPath)
+    return await runSequence(steps, catalog, {
+      program: path.join(programs, 'docker'),
+      env: {
+        PATH: `${programs}:${node}:/usr/bin:/bin`,
+        HOME: home,
+        KATMAN_ROOT: path.join(directory, 'root'),
+        TZ: 'UTC',
+        LANG: 'C.UTF-8',
+      },
+      registry: registries.open,
+      authRegistry: registries.withPassword,
+      masks: [
+        [home, '/HOME'],
+        [directory, '/ENGINE'],
+      ],
+    })
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
