@@ -1,0 +1,64 @@
+import { type Digest, shortDigest } from '@katman/oci'
+import type { CopyEvent } from '@katman/transfer'
+
+/** One update of one layer's line, in docker's words. */
+export interface LayerLine {
+  readonly id: string
+  readonly status: string
+  readonly current?: number
+  readonly total?: number
+}
+
+/**
+ * Turns the events of a copy into docker's layer lines. Layers that are there already are shown only with
+ * an image that is new here: of an image the store has, docker shows no layers.
+ */
+export function createPullLines(
+  isKnownImage: (id: Digest) => boolean,
+  show: (line: LayerLine) => void,
+): (event: CopyEvent) => void {
+  const hidden = new Set<Digest>()
+  return (event) => {
+    switch (event.type) {
+      case 'manifest':
+        if (isKnownImage(event.manifest.config.digest)) {
+          for (const layer of event.manifest.layers) hidden.add(layer.digest)
+        }
+        return
+      case 'present':
+        if (!hidden.has(event.descriptor.digest)) {
+          show({ id: shortDigest(event.descriptor.digest), status: 'Already exists' })
+        }
+        return
+      case 'queued': {
+        const id = shortDigest(event.descriptor.digest)
+        show({ id, status: 'Pulling fs layer' })
+        if (event.waiting) show({ id, status: 'Waiting' })
+        return
+      }
+      case 'progress':
+        show(progressLine(event))
+        return
+      case 'copied':
+        show({ id: shortDigest(event.descriptor.digest), status: 'Pull complete' })
+        return
+      default:
+        event satisfies never
+    }
+  }
+}
+
+function progressLine(event: Extract<CopyEvent, { type: 'progress' }>): LayerLine {
+  const { descriptor, progress } = event
+  const id = shortDigest(descriptor.digest)
+  switch (progress.state) {
+    case 'receiving':
+      return { id, status: 'Downloading', current: progress.bytes, total: descriptor.size }
+    case 'verifying':
+      return { id, status: 'Verifying Checksum' }
+    case 'received':
+      return { id, status: 'Download complete' }
+    case 'indexing':
+      return { id, status: 'Extracting', current: progress.bytes, total: descriptor.size }
+  }
+}

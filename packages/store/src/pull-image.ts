@@ -1,0 +1,204 @@
+import {
+  canonicalName,
+  type Descriptor,
+  familiarReference,
+  formatPlatform,
+  type Index,
+  isAttestation,
+  isImageManifest,
+  isIndexType,
+  isUnknownPlatform,
+  KatmanError,
+  type Manifest,
+  matchPlatforms,
+  normalisePlatform,
+  type Platform,
+  type Reference,
+  withDefaultTag,
+} from '@katman/oci'
+import {
+  type CallOptions,
+  type CopiedManifest,
+  copyContent,
+  type CopyEvent,
+  type CopyResult,
+  type Source,
+} from '@katman/transfer'
+import type { ImageRecord, ReferenceRecord } from './records.ts'
+import type { Store } from './store.ts'
+
+export interface PullOptions extends CallOptions {
+  /** The platform to choose from an index, or every one it has. */
+  readonly platform: Platform | 'all'
+  /** The platform the names show when every one is pulled. Default: the first of the index. */
+  readonly shown?: Platform
+  /** Layers moved at the same time. Default 3. */
+  readonly concurrency?: number
+  /** The descriptor the reference is known to resolve to, when the caller has asked already. */
+  readonly resolved?: Descriptor
+  readonly onEvent?: (event: CopyEvent) => void
+  /** The current time. Default: the clock. */
+  readonly now?: () => Date
+}
+
+export interface PullResult {
+  /** What the reference resolved to: an index, or a manifest. */
+  readonly target: Descriptor
+  /** The images that are now complete; the first is the one the names show. */
+  readonly images: readonly ImageRecord[]
+  /** False when the reference meant the same image before. */
+  readonly changed: boolean
+  readonly movedBlobs: number
+  readonly movedBytes: number
+}
+
+/**
+ * Brings an image from a place into the store and names it: by tag (and by digest beside it), or by digest
+ * only. The names are written last, so a killed pull leaves none.
+ * Throws `PLATFORM_UNKNOWN` (listing what exists), `NOT_AN_IMAGE`, and what {@link copyContent} throws.
+ */
+export async function pullImage(
+  store: Store,
+  source: Source,
+  wanted: Reference,
+  options: PullOptions,
+): Promise<PullResult> {
+  const reference = withDefaultTag(wanted)
+  const call = { signal: options.signal }
+  const target =
+    options.resolved ?? (await source.resolve(reference.digest ?? reference.tag ?? '', call))
+  const result = await copyContent(source, store, target, {
+    ...call,
+    concurrency: options.concurrency,
+    onEvent: options.onEvent,
+    select: (index) => selectPlatform(index, options.platform),
+    accept: (manifest, descriptor) => refuseArtifact(manifest, descriptor, reference),
+  })
+  const images = shownFirst(imageRecords(result, reference, options), options.shown)
+  const [shown] = images
+  if (shown === undefined) throw notAnImage(target, reference)
+  for (const image of images) await store.putImage(image)
+  const changed = await nameImage(store, reference, target, shown, options)
+  const { movedBlobs, movedBytes } = result
+  return { target, images, changed, movedBlobs, movedBytes }
+}
+
+/**
+ * The entries of an index to copy for a platform: the best match (attestations never), or nested indexes
+ * that say no platform. Throws `PLATFORM_UNKNOWN`.
+ */
+export function selectPlatform(index: Index, platform: Platform | 'all'): readonly Descriptor[] {
+  if (platform === 'all') return index.manifests
+  const images = index.manifests.filter((entry) => !isAttestation(entry))
+  const [best] = matchPlatforms(platform, images, (entry) => entry.platform)
+  if (best !== undefined) return [best]
+  const nested = images.filter(
+    (entry) => entry.platform === undefined && isIndexType(entry.mediaType),
+  )
+  if (nested.length > 0) return nested
+  const unlabelled = images.filter((entry) => entry.platform === undefined)
+  if (unlabelled.length === 1) return unlabelled
+  throw platformUnknown(platform, images)
+}
+
+function platformUnknown(wanted: Platform, entries: readonly Descriptor[]): KatmanError {
+  const available = entries
+    .flatMap((entry) => (entry.platform === undefined ? [] : [entry.platform]))
+    .filter((platform) => !isUnknownPlatform(platform))
+    .map((platform) => formatPlatform(platform, { withVersion: true }))
+  const name = formatPlatform(wanted)
+  return new KatmanError(
+    'PLATFORM_UNKNOWN',
+    `no matching manifest for ${name} in the manifest list entries`,
+    {
+      hint:
+        available.length === 0
+          ? 'the index names no platform'
+          : `available: ${[...new Set(available)].join(', ')}`,
+      details: { platform: name, available },
+    },
+  )
+}
+
+function refuseArtifact(manifest: Manifest, descriptor: Descriptor, reference: Reference): void {
+  if (!isImageManifest(manifest) && !isAttestation(descriptor)) {
+    throw notAnImage(descriptor, reference, manifest.artifactType ?? manifest.config.mediaType)
+  }
+}
+
+function notAnImage(descriptor: Descriptor, reference: Reference, type?: string): KatmanError {
+  const name = familiarReference(reference)
+  const what = type === undefined ? 'it holds no image' : `it is an artifact of type ${type}`
+  return new KatmanError('NOT_AN_IMAGE', `${name} is not a container image: ${what}`, {
+    hint: 'copy it instead of pulling it: an artifact can be moved, not run',
+    details: { reference: name, digest: descriptor.digest, ...(type ? { type } : {}) },
+  })
+}
+
+function imageRecords(
+  result: CopyResult,
+  reference: Reference,
+  options: PullOptions,
+): readonly ImageRecord[] {
+  const addedAt = (options.now?.() ?? new Date()).toISOString()
+  const records = result.manifests.flatMap((copied) =>
+    copied.config === undefined || isAttestation(copied.descriptor)
+      ? []
+      : [imageRecord(copied, reference, addedAt)],
+  )
+  return records.filter((record) => !isUnknownPlatform(record.platform))
+}
+
+function shownFirst(
+  images: readonly ImageRecord[],
+  platform: Platform | undefined,
+): readonly ImageRecord[] {
+  if (platform === undefined) return images
+  const [best] = matchPlatforms(platform, images, (image) => image.platform)
+  return best === undefined ? images : [best, ...images.filter((image) => image !== best)]
+}
+
+function imageRecord(copied: CopiedManifest, reference: Reference, addedAt: string): ImageRecord {
+  const [index] = copied.parents
+  return {
+    id: copied.manifest.config.digest,
+    manifest: copied.descriptor,
+    ...(index === undefined ? {} : { index }),
+    platform: normalisePlatform(
+      copied.config?.platform ?? { os: 'linux', architecture: 'unknown' },
+    ),
+    addedAt,
+    from: [canonicalName(reference)],
+  }
+}
+
+/** Writes the names of a pulled image; true when the one asked for is new or means something else now. */
+async function nameImage(
+  store: Store,
+  reference: Reference,
+  target: Descriptor,
+  shown: ImageRecord,
+  options: PullOptions,
+): Promise<boolean> {
+  const repository = canonicalName(reference)
+  const byDigest = `${repository}@${target.digest}`
+  const names =
+    reference.digest === undefined ? [byDigest, `${repository}:${reference.tag}`] : [byDigest]
+  const known = new Map((await store.references()).map((record) => [record.name, record]))
+  let changed = false
+  for (const name of names) {
+    const old = known.get(name)
+    changed = old?.target.digest !== target.digest || old.image !== shown.id
+    // A digest keeps showing the platform it was first pulled for, unless it is asked for itself.
+    if (!changed || (old !== undefined && name !== names.at(-1))) continue
+    const record: ReferenceRecord = {
+      name,
+      target,
+      image: shown.id,
+      updatedAt: (options.now?.() ?? new Date()).toISOString(),
+      from: repository,
+    }
+    await store.setReference(record)
+  }
+  return changed
+}
