@@ -3,7 +3,7 @@ import { normalise } from './normalise.ts'
 import type { AcceptedDifference, Outcome, Step } from './step.ts'
 
 /** One thing of one step that is not as docker has it. */
-export interface Difference {
+interface Difference {
   readonly step: string
   readonly what: AcceptedDifference['what']
   readonly docker: string
@@ -34,7 +34,7 @@ export function judgeStep(
 }
 
 /** Every difference of one step, accepted or not. */
-export function listDifferences(step: Step, docker: Outcome, katman: Outcome): Difference[] {
+function listDifferences(step: Step, docker: Outcome, katman: Outcome): Difference[] {
   const left = normalise(step, docker)
   const right = normalise(step, katman)
   const pairs: readonly (readonly [AcceptedDifference['what'], string, string])[] = [

@@ -7,21 +7,14 @@ import type { Catalog } from './fixtures.ts'
 import { runSequence } from './sequence.ts'
 import type { Outcome, Step } from './step.ts'
 
-/** Katman's program in this checkout. */
-const KATMAN_PROGRAM = path.resolve(
-  import.meta.dirname,
-  '..',
-  '..',
-  'packages',
-  'cli',
-  'bin',
-  'katman.js',
-)
+/** The program to run: `KATMAN_TEST_PROGRAM` (a built release), else this checkout's. */
+const KATMAN_PROGRAM =
+  process.env['KATMAN_TEST_PROGRAM'] ??
+  path.resolve(import.meta.dirname, '../../packages/cli/bin/katman.js')
 
-/** True when the program and what it starts are there. */
+/** True when the program is there. */
 export function hasKatman(): boolean {
-  const main = path.resolve(path.dirname(KATMAN_PROGRAM), '..', 'src', 'main.ts')
-  return existsSync(KATMAN_PROGRAM) && existsSync(main)
+  return existsSync(KATMAN_PROGRAM)
 }
 
 /** Runs the steps with Katman linked as `docker`, with a fresh root and home, against two filled registries. */

@@ -30,7 +30,7 @@ export function dockerClient(): string | undefined {
 }
 
 /** Why these peers cannot be used here, or undefined when all can. */
-export function missingPeers(names: readonly PeerName[]): string | undefined {
+function missingPeers(names: readonly PeerName[]): string | undefined {
   for (const name of names) {
     const reason = peers[name]()
     if (reason !== undefined) return reason
@@ -38,7 +38,10 @@ export function missingPeers(names: readonly PeerName[]): string | undefined {
   return undefined
 }
 
-/** Inside one test: skips it with the reason when a peer is missing; with CI=true it fails. */
+/**
+ * Inside one test: skips it with the reason when a peer is missing; with CI=true it fails.
+ * @public
+ */
 export function requirePeer(context: TestContext, ...names: readonly PeerName[]): void {
   const reason = missingPeers(names)
   if (reason === undefined) return
@@ -54,7 +57,9 @@ export function describePeers(title: string, names: readonly PeerName[], body: (
     return
   }
   describe(title, () => {
-    it('has its peers', (context) => requirePeer(context, ...names))
+    it('has its peers', (context) => {
+      requirePeer(context, ...names)
+    })
   })
 }
 

@@ -1,0 +1,25 @@
+/**
+ * The floors of the house, lowest first: a package imports only from lower floors, so packages of one floor meet
+ * through interfaces. `npm` names the registry packages a package may depend on, each with its reason.
+ */
+export const floors: Readonly<
+  Record<
+    string,
+    {
+      readonly name: string
+      readonly floor: number
+      readonly npm: Readonly<Record<string, string>>
+    }
+  >
+> = {
+  oci: { name: '@katman/oci', floor: 0, npm: {} },
+  layer: { name: '@katman/layer', floor: 1, npm: {} },
+  transfer: { name: '@katman/transfer', floor: 1, npm: {} },
+  remote: {
+    name: '@katman/remote',
+    floor: 2,
+    npm: { 'smol-toml': 'registries.conf is TOML; small, typed, no dependency of its own' },
+  },
+  store: { name: '@katman/store', floor: 2, npm: {} },
+  cli: { name: 'katman', floor: 6, npm: {} },
+}
