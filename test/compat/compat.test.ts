@@ -6,9 +6,8 @@ import { checkKatman } from './check-katman.ts'
 import { createCatalog } from './fixtures.ts'
 import { compatibilityPage, readCompatibilityPage } from './generate.ts'
 import { readRecording } from './recording.ts'
-import { smallCatalog, USERS } from './run-docker.ts'
+import { startSmallRegistries } from './registries.ts'
 import { hasKatman, runKatman } from './run-katman.ts'
-import { startSmallRegistry } from './small-registry.ts'
 import { steps } from './steps.ts'
 
 describe('the table of steps', () => {
@@ -42,10 +41,7 @@ const reason =
 describe.skipIf(reason !== '')(`katman as docker, against the recording${reason}`, () => {
   checkKatman(async () => {
     const catalog = createCatalog(layout ?? '')
-    await using open = await startSmallRegistry(catalog)
-    await using withPassword = await startSmallRegistry(smallCatalog(catalog), {
-      credentials: `alice:${USERS.alice}`,
-    })
-    return runKatman(steps, catalog, { open: open.host, withPassword: withPassword.host })
+    await using registries = await startSmallRegistries(catalog)
+    return runKatman(steps, catalog, registries)
   })
 })

@@ -3,30 +3,21 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 import { startDockerd } from '../peers/dockerd.ts'
-import { startRegistry } from '../peers/registry.ts'
 import { dockerClient } from '../peers/require-peer.ts'
 import { runChecked } from '../peers/terminal.ts'
-import { fillRegistry } from './fill-registry.ts'
-import { createCatalog } from './fixtures.ts'
 import type { Catalog } from './fixtures.ts'
+import type { Registries } from './registries.ts'
 import { runSequence } from './sequence.ts'
 import type { Recording, Step } from './step.ts'
 
-/** The user of the registry with a password. */
-export const USERS = { alice: 'secret' } as const
-
-/** How that user's requests are signed. */
-export const AUTHORIZATION = `Basic ${Buffer.from(`alice:${USERS.alice}`).toString('base64')}`
-
-/** Runs the steps with the real docker against a fresh engine and fresh real registries. */
-export async function runDocker(steps: readonly Step[], layout: string): Promise<Recording> {
+/** Runs the steps with the real docker against a fresh engine, with an empty home. */
+export async function runDocker(
+  steps: readonly Step[],
+  catalog: Catalog,
+  registries: Registries,
+): Promise<Recording> {
   const program = dockerClient()
   if (program === undefined) throw new Error('there is no docker client')
-  const catalog = createCatalog(layout)
-  await using registry = await startRegistry()
-  await using authRegistry = await startRegistry({ users: USERS })
-  await fillRegistry(registry, catalog, layout)
-  await fillRegistry(authRegistry, smallCatalog(catalog), layout, AUTHORIZATION)
   await using dockerd = await startDockerd()
   const home = await mkdtemp(path.join(tmpdir(), 'katman-home-'))
   try {
@@ -47,8 +38,8 @@ export async function runDocker(steps: readonly Step[], layout: string): Promise
       steps: await runSequence(steps, catalog, {
         program,
         env,
-        registry: registry.host,
-        authRegistry: authRegistry.host,
+        registry: registries.open,
+        authRegistry: registries.withPassword,
         masks: [
           [dockerd.directory, '/ENGINE'],
           [home, '/HOME'],
@@ -58,10 +49,4 @@ export async function runDocker(steps: readonly Step[], layout: string): Promise
   } finally {
     await rm(home, { recursive: true, force: true })
   }
-}
-
-/** What the registry with a password holds: one image. */
-export function smallCatalog(catalog: Catalog): Catalog {
-  const entries = catalog.entries.filter((entry) => entry.repository === 'team/legacy')
-  return { ...catalog, entries }
 }

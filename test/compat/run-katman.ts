@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 import type { Catalog } from './fixtures.ts'
+import type { Registries } from './registries.ts'
 import { runSequence } from './sequence.ts'
 import type { Outcome, Step } from './step.ts'
 
@@ -17,11 +18,11 @@ export function hasKatman(): boolean {
   return existsSync(KATMAN_PROGRAM)
 }
 
-/** Runs the steps with Katman linked as `docker`, with a fresh root and home, against two filled registries. */
+/** Runs the steps with Katman linked as `docker`, with a fresh root and home. */
 export async function runKatman(
   steps: readonly Step[],
   catalog: Catalog,
-  registries: { readonly open: string; readonly withPassword: string },
+  registries: Registries,
 ): Promise<Outcome[]> {
   const directory = await mkdtemp(path.join(tmpdir(), 'katman-compat-'))
   try {

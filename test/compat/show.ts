@@ -2,21 +2,16 @@ import { testImages } from '../peers/images.ts'
 import { judgeStep } from './compare.ts'
 import { createCatalog } from './fixtures.ts'
 import { readRecording } from './recording.ts'
-import { smallCatalog, USERS } from './run-docker.ts'
+import { startSmallRegistries } from './registries.ts'
 import { runKatman } from './run-katman.ts'
-import { startSmallRegistry } from './small-registry.ts'
 import { steps } from './steps.ts'
 
 // npx node test/compat/show.ts [WORD]: runs Katman as docker and prints where it differs, for steps with WORD in
 // their name. No docker is needed.
 const word = process.argv[2] ?? ''
 const catalog = createCatalog(testImages())
-await using open = await startSmallRegistry(catalog)
-await using withPassword = await startSmallRegistry(smallCatalog(catalog), {
-  credentials: `alice:${USERS.alice}`,
-})
-const hosts = { open: open.host, withPassword: withPassword.host }
-const outcomes = await runKatman(steps, catalog, hosts)
+await using registries = await startSmallRegistries(catalog)
+const outcomes = await runKatman(steps, catalog, registries)
 const recorded = readRecording().steps
 let faults = 0
 for (const [index, step] of steps.entries()) {

@@ -65,7 +65,9 @@ function answer(
   const entries = catalog.entries.filter((entry) => entry.repository === repository)
   if (kind === 'tags') {
     if (entries.length === 0) {
-      sendError(response, 404, 'NAME_UNKNOWN', 'repository name not known to registry')
+      sendError(response, 404, 'NAME_UNKNOWN', 'repository name not known to registry', {
+        name: repository,
+      })
       return
     }
     const list = { name: repository, tags: entries.map((entry) => entry.tag) }
@@ -75,7 +77,8 @@ function answer(
   const digest = kind === 'manifests' ? resolveWord(entries, word) : word
   const bytes = entries.length === 0 ? undefined : catalog.read(digest)
   if (bytes === undefined) {
-    if (kind === 'manifests') sendError(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown')
+    if (kind === 'manifests')
+      sendError(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown', { Tag: word })
     else sendError(response, 404, 'BLOB_UNKNOWN', 'blob unknown to registry')
     return
   }
@@ -102,8 +105,14 @@ function send(
   response.end(request.method === 'HEAD' ? undefined : bytes)
 }
 
-function sendError(response: ServerResponse, status: number, code: string, message: string): void {
-  const body = JSON.stringify({ errors: [{ code, message, detail: null }] })
+function sendError(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  detail: Readonly<Record<string, string>> = {},
+): void {
+  const body = JSON.stringify({ errors: [{ code, message, detail }] })
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
   response.end(body)
 }

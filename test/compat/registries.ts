@@ -1,0 +1,45 @@
+import { startRegistry } from '../peers/registry.ts'
+import { fillRegistry } from './fill-registry.ts'
+import type { Catalog } from './fixtures.ts'
+import { startSmallRegistry } from './small-registry.ts'
+
+/** The two registries of a sequence, filled. */
+export interface Registries extends AsyncDisposable {
+  /** `127.0.0.1:PORT` of the one open to all: the whole catalog. */
+  readonly open: string
+  /** `127.0.0.1:PORT` of the one with a password: `team/legacy` only. */
+  readonly withPassword: string
+}
+
+/** The user that the steps log in as. */
+const USER = 'alice'
+const PASSWORD = 'secret'
+
+/** Starts two real docker-registry programs. */
+export async function startRealRegistries(catalog: Catalog, layout: string): Promise<Registries> {
+  await using stack = new AsyncDisposableStack()
+  const open = stack.use(await startRegistry())
+  const withPassword = stack.use(await startRegistry({ users: { [USER]: PASSWORD } }))
+  const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`
+  await fillRegistry(open, catalog, layout)
+  await fillRegistry(withPassword, legacyOnly(catalog), layout, authorization)
+  return keep(stack.move(), open.host, withPassword.host)
+}
+
+/** Starts two registries in this process: no other program is needed. */
+export async function startSmallRegistries(catalog: Catalog): Promise<Registries> {
+  await using stack = new AsyncDisposableStack()
+  const open = stack.use(await startSmallRegistry(catalog))
+  const credentials = `${USER}:${PASSWORD}`
+  const withPassword = stack.use(await startSmallRegistry(legacyOnly(catalog), { credentials }))
+  return keep(stack.move(), open.host, withPassword.host)
+}
+
+function keep(stack: AsyncDisposableStack, open: string, withPassword: string): Registries {
+  return { open, withPassword, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+function legacyOnly(catalog: Catalog): Catalog {
+  const entries = catalog.entries.filter((entry) => entry.repository === 'team/legacy')
+  return { ...catalog, entries }
+}
