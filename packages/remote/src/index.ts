@@ -1,0 +1,29 @@
+export { type Clock, systemClock } from './clock.ts'
+export { type Credential, type CredentialSource, noCredentials } from './credential.ts'
+export {
+  defaultHttpLimits,
+  type HttpLimits,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpTransport,
+  type StreamBody,
+} from './http.ts'
+export { createHttpTransport, type HttpTransportOptions } from './http-transport.ts'
+export {
+  createRemote,
+  type Remote,
+  type RemoteEvent,
+  type RemoteOptions,
+  type RepositoryName,
+} from './remote.ts'
+export type { FetchedManifest, RemoteRepository } from './repository.ts'
+export type { RetryEvent } from './retry.ts'
+export {
+  defaultSettings,
+  type HostCapabilities,
+  type ProxySettings,
+  type RegistryHost,
+  type RegistryRule,
+  type RemoteSettings,
+  type TlsSettings,
+} from './settings.ts'

@@ -1,0 +1,102 @@
+import { KatmanError } from '@katman/oci'
+import { isLoopbackHost } from './address.ts'
+import type { HostCapabilities, RegistryHost, RegistryRule, RemoteSettings } from './settings.ts'
+
+/** A host to ask, and what the repository is called there. */
+export interface Candidate {
+  readonly host: RegistryHost
+  /** The name its credentials are kept under. */
+  readonly registry: string
+  readonly repository: string
+  readonly isMirror: boolean
+  readonly capabilities: HostCapabilities
+  /** Value of the `ns` query parameter. */
+  readonly namespace: string | undefined
+}
+
+const everything: HostCapabilities = { pull: true, resolve: true, push: true }
+const readOnly: HostCapabilities = { pull: true, resolve: true, push: false }
+
+/** Where a repository's content may be, in the order to ask. Throws `REGISTRY_BLOCKED`. */
+export function candidatesFor(
+  settings: RemoteSettings,
+  registry: string,
+  repository: string,
+): readonly Candidate[] {
+  const rule = findRule(settings.rules, registry, repository)
+  if (rule?.blocked) {
+    throw new KatmanError(
+      'REGISTRY_BLOCKED',
+      `registry ${rule.prefix} is blocked by registries.conf`,
+      {
+        hint: 'remove the block there, or name another registry',
+        details: {
+          prefix: rule.prefix,
+          dockerMessage: `registry ${rule.prefix} is blocked`,
+        },
+      },
+    )
+  }
+  const candidate = (host: RegistryHost, isMirror: boolean): Candidate => ({
+    host,
+    registry: isMirror ? host.host : registry,
+    repository: rewritten(host, rule?.prefix ?? '', registry, repository),
+    isMirror,
+    capabilities: host.capabilities ?? (isMirror ? readOnly : everything),
+    namespace: host.namespaceQuery ? registry : undefined,
+  })
+  const origin = rule?.origin ?? { host: registryHost(registry) }
+  return [
+    ...(rule?.mirrors ?? []).map((host) => candidate(host, true)),
+    {
+      ...candidate(origin, false),
+      registry: origin.host === registryHost(registry) ? registry : origin.host,
+    },
+  ]
+}
+
+/** The host that serves a registry's API: `docker.io` means `registry-1.docker.io`. */
+export function registryHost(registry: string): string {
+  return registry === 'docker.io' || registry === 'index.docker.io'
+    ? 'registry-1.docker.io'
+    : registry
+}
+
+function findRule(
+  rules: readonly RegistryRule[],
+  registry: string,
+  repository: string,
+): RegistryRule | undefined {
+  const name = `${registry}/${repository}`
+  let best: RegistryRule | undefined
+  for (const rule of rules) {
+    if (
+      matches(rule.prefix, registry, name) &&
+      (best === undefined || rule.prefix.length > best.prefix.length)
+    ) {
+      best = rule
+    }
+  }
+  return best
+}
+
+function matches(prefix: string, registry: string, name: string): boolean {
+  if (prefix === '*') return !isLoopbackHost(new URL(`http://${registry}`).hostname)
+  if (prefix.startsWith('*.')) {
+    const host = registry.replace(/:\d+$/, '')
+    return host.endsWith(prefix.slice(1)) && host.length > prefix.length - 1
+  }
+  return name === prefix || name.startsWith(`${prefix}/`)
+}
+
+function rewritten(
+  host: RegistryHost,
+  prefix: string,
+  registry: string,
+  repository: string,
+): string {
+  if (host.repositoryPrefix === undefined) return repository
+  const name = `${registry}/${repository}`
+  const rest = prefix.startsWith('*') ? repository : name.slice(prefix.length + 1)
+  return [host.repositoryPrefix, rest].filter((part) => part !== '').join('/')
+}

@@ -1,0 +1,98 @@
+import { isLoopbackHost, isIpAddress, inBlock } from './address.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { CredentialSource } from './credential.ts'
+import type { HttpLimits, HttpTransport } from './http.ts'
+import { createHttpTransport } from './http-transport.ts'
+import { type Candidate, candidatesFor } from './mirrors.ts'
+import { createRepository, type RemoteRepository } from './repository.ts'
+import type { RetryEvent } from './retry.ts'
+import { createSession, type Session } from './session.ts'
+import type { RemoteSettings } from './settings.ts'
+
+/** What the client reports while it works. */
+export type RemoteEvent = RetryEvent
+
+export interface RemoteOptions {
+  readonly settings: RemoteSettings
+  readonly credentials: CredentialSource
+  /** Sent as `User-Agent`: `katman/1.0 (linux; x64)`. */
+  readonly userAgent: string
+  readonly onEvent?: ((event: RemoteEvent) => void) | undefined
+  /** Default: the system's. */
+  readonly clock?: Clock
+  /** Default: node:http. Disposed with the remote. */
+  readonly transport?: HttpTransport
+  /** Waits of the default transport. */
+  readonly limits?: Partial<HttpLimits>
+}
+
+/** Which repository. `docker.io` is Docker Hub. */
+export interface RepositoryName {
+  /** Host and optional port. */
+  readonly registry: string
+  readonly repository: string
+}
+
+/** The registries of the world, as places. */
+export interface Remote extends AsyncDisposable {
+  /** Opens a repository; nothing is sent yet. Throws `REGISTRY_BLOCKED`. */
+  repository(name: RepositoryName): RemoteRepository
+}
+
+/** Opens the registry client. Connections and tokens are shared by its repositories until it is disposed. */
+export function createRemote(options: RemoteOptions): Remote {
+  const { settings } = options
+  const clock = options.clock ?? systemClock
+  const transport =
+    options.transport ??
+    createHttpTransport({
+      proxies: settings.proxies,
+      extraRoots: settings.extraRoots,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    })
+  const sessions = new Map<string, Session>()
+
+  function sessionFor(candidate: Candidate): Session {
+    const { host } = candidate
+    const key = JSON.stringify([candidate.registry, host])
+    let session = sessions.get(key)
+    if (session === undefined) {
+      session = createSession({
+        host,
+        registry: candidate.registry,
+        insecure: isInsecure(host.host, settings.insecureRegistries),
+        tls: settings.tls.get(host.host),
+        transport,
+        credentials: options.credentials,
+        clock,
+        userAgent: options.userAgent,
+        trustedRealms: settings.trustedRealms.get(host.host) ?? [],
+      })
+      sessions.set(key, session)
+    }
+    return session
+  }
+
+  return {
+    repository({ registry, repository }) {
+      const hosts = candidatesFor(settings, registry, repository).map((candidate) => ({
+        candidate,
+        session: sessionFor(candidate),
+      }))
+      return createRepository({ registry, repository, hosts, clock, onEvent: options.onEvent })
+    },
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  }
+}
+
+/** Loopback hosts always are; others by `host`, `host:port` or CIDR block. */
+function isInsecure(host: string, list: readonly string[]): boolean {
+  const { hostname } = new URL(`http://${host}`)
+  if (isLoopbackHost(hostname)) return true
+  return list.some(
+    (entry) =>
+      entry === host ||
+      entry === hostname ||
+      (entry.includes('/') && isIpAddress(hostname) && inBlock(hostname, entry)),
+  )
+}
