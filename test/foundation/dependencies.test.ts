@@ -3,6 +3,8 @@ import path from 'node:path'
 
 import { describe, expect, it } from 'vitest'
 
+import { missingEntries } from '../../scripts/complete-lockfile.ts'
+import type { Lockfile } from '../../scripts/complete-lockfile.ts'
 import { floors } from './floors.ts'
 import { isShipped, readSources, ROOT } from './source-files.ts'
 
@@ -12,10 +14,6 @@ interface PackageJson {
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
-}
-
-interface Lockfile {
-  readonly packages: Readonly<Record<string, { readonly hasInstallScript?: boolean }>>
 }
 
 const sources = readSources()
@@ -62,6 +60,10 @@ describe('dependencies', () => {
       .filter(([, entry]) => entry.hasInstallScript === true)
       .map(([place]) => place)
     expect(running).toEqual(['node_modules/node'])
+  })
+
+  it('are all in the lockfile, or npm ci installs nothing (scripts/complete-lockfile.ts)', () => {
+    expect(missingEntries(readJson<Lockfile>('package-lock.json'))).toEqual({})
   })
 })
 
