@@ -11,6 +11,8 @@ export interface DockerdPeer extends AsyncDisposable {
   /** For `DOCKER_HOST`: `unix:///…/docker.sock` */
   readonly host: string
   readonly directory: string
+  /** The engine's process id; its containerd is a child of it. */
+  readonly pid: number
 }
 
 /** Starts a fresh, empty docker engine without any network of its own. */
@@ -26,6 +28,7 @@ export async function startDockerd(): Promise<DockerdPeer> {
   return {
     host: `unix://${socket}`,
     directory,
+    pid: peer.pid,
     async [Symbol.asyncDispose]() {
       const containerd = await readContainerdPid(execRoot)
       await peer.stop(15_000)
