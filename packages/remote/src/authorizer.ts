@@ -21,6 +21,8 @@ export interface AuthorizerOptions {
   /** Realm hosts of other domains that may get the credentials. */
   readonly trustedRealms: readonly string[]
   readonly skipVerify: boolean
+  /** Asks for long-lived tokens and takes them: a login. */
+  readonly onRefreshToken?: ((token: string) => void) | undefined
 }
 
 export interface AuthorizeOptions {
@@ -112,6 +114,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
           credential?.kind === 'identity' && newer !== undefined
             ? { ...credential, token: newer }
             : credential,
+        offline: options.onRefreshToken !== undefined,
         publicOnly: !current.isPrivate,
         userAgent: options.userAgent,
         clock,
@@ -127,6 +130,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
     if (credential?.kind === 'identity' && token.refreshToken !== undefined) {
       refreshed.set(account, token.refreshToken)
     }
+    if (token.refreshToken !== undefined) options.onRefreshToken?.(token.refreshToken)
     lives.set(token, token.expiresAt - asked)
     return token
   }
@@ -146,7 +150,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
       if (challenged === undefined) return undefined
       if (challenged.challenge.scheme === 'bearer') return bearer(challenged, call)
       const credential = await options.credential(call.repository)
-      if (credential?.kind === 'password') return basicAuthorization(credential)
+      if (credential?.kind === 'basic') return basicAuthorization(credential)
       throw new KatmanError(
         'UNAUTHORIZED',
         `${challenged.url.host} asks for a user name and a password`,

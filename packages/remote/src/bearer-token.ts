@@ -58,7 +58,7 @@ export async function fetchBearerToken(request: TokenRequest): Promise<BearerTok
 function getRequest(request: TokenRequest): HttpRequest {
   const url = new URL(request.realm)
   const { credential } = request
-  if (credential?.kind === 'password') url.searchParams.set('account', credential.username)
+  if (credential?.kind === 'basic') url.searchParams.set('account', credential.username)
   if (request.offline) {
     url.searchParams.set('client_id', 'katman')
     url.searchParams.set('offline_token', 'true')
@@ -70,7 +70,7 @@ function getRequest(request: TokenRequest): HttpRequest {
     url,
     headers: {
       'user-agent': request.userAgent,
-      ...(credential?.kind === 'password' ? { authorization: basicAuthorization(credential) } : {}),
+      ...(credential?.kind === 'basic' ? { authorization: basicAuthorization(credential) } : {}),
     },
   }
 }

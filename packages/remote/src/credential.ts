@@ -1,6 +1,6 @@
 /** What a registry is told to know us. */
 export type Credential =
-  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   /** A long-lived token that the token service exchanges for short ones. */
   | { readonly kind: 'identity'; readonly username: string; readonly token: string }
   /** A bearer token to be sent as it is. */

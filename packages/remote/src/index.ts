@@ -1,5 +1,6 @@
 export { type Clock, systemClock } from './clock.ts'
 export { type Credential, type CredentialSource, noCredentials } from './credential.ts'
+export type { StorableCredential } from './credential-helper.ts'
 export {
   defaultHttpLimits,
   type HttpLimits,
@@ -9,6 +10,13 @@ export {
   type StreamBody,
 } from './http.ts'
 export { createHttpTransport, type HttpTransportOptions } from './http-transport.ts'
+export {
+  type CredentialStore,
+  loadCredentials,
+  type LoadCredentialsOptions,
+} from './load-credentials.ts'
+export { loadSettings, type LoadOptions } from './load-settings.ts'
+export { login, type LoginOptions, type LoginResult, logout } from './login.ts'
 export {
   createRemote,
   type Remote,

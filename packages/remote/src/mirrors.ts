@@ -55,6 +55,12 @@ export function candidatesFor(
   ]
 }
 
+/** The host that stands for the registry itself. Throws `REGISTRY_BLOCKED`. */
+export function originHost(settings: RemoteSettings, registry: string): RegistryHost {
+  const origin = candidatesFor(settings, registry, '').at(-1)
+  return origin?.host ?? { host: registryHost(registry) }
+}
+
 /** The host that serves a registry's API: `docker.io` means `registry-1.docker.io`. */
 export function registryHost(registry: string): string {
   return registry === 'docker.io' || registry === 'index.docker.io'

@@ -140,7 +140,7 @@ describe('createRemote', () => {
       return true
     }
     await using known = openRepository(registry, {
-      credential: { kind: 'password', username: 'alice', password: 'secret' },
+      credential: { kind: 'basic', username: 'alice', password: 'secret' },
     })
     expect((await known.repository.resolve('1')).mediaType).toBe(mediaTypes.ociManifest)
     await using unknown = openRepository(registry)

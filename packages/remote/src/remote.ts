@@ -3,7 +3,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { CredentialSource } from './credential.ts'
 import type { HttpLimits, HttpTransport } from './http.ts'
 import { createHttpTransport } from './http-transport.ts'
-import { type Candidate, candidatesFor } from './mirrors.ts'
+import { type Candidate, candidatesFor, originHost } from './mirrors.ts'
 import { createRepository, type RemoteRepository } from './repository.ts'
 import type { RetryEvent } from './retry.ts'
 import { createSession, type Session } from './session.ts'
@@ -37,6 +37,16 @@ export interface RepositoryName {
 export interface Remote extends AsyncDisposable {
   /** Opens a repository; nothing is sent yet. Throws `REGISTRY_BLOCKED`. */
   repository(name: RepositoryName): RemoteRepository
+  /**
+   * Tries a user name and password at a registry. Resolves with the identity token that its token service gives
+   * in their place, if it does. Throws `UNAUTHORIZED` and network errors; nothing is tried twice.
+   */
+  authenticate(login: {
+    readonly registry: string
+    readonly username: string
+    readonly password: string
+    readonly signal?: AbortSignal | undefined
+  }): Promise<{ readonly identityToken?: string }>
 }
 
 /** Opens the registry client. Connections and tokens are shared by its repositories until it is disposed. */
@@ -52,22 +62,30 @@ export function createRemote(options: RemoteOptions): Remote {
     })
   const sessions = new Map<string, Session>()
 
+  function openSession(
+    { host, registry }: Pick<Candidate, 'host' | 'registry'>,
+    credentials: CredentialSource,
+    onRefreshToken?: (token: string) => void,
+  ): Session {
+    return createSession({
+      host,
+      registry,
+      insecure: host.insecure === true || isInsecure(host.host, settings.insecureRegistries),
+      tls: settings.tls.get(host.host),
+      transport,
+      credentials,
+      clock,
+      userAgent: options.userAgent,
+      trustedRealms: settings.trustedRealms.get(host.host) ?? [],
+      onRefreshToken,
+    })
+  }
+
   function sessionFor(candidate: Candidate): Session {
-    const { host } = candidate
-    const key = JSON.stringify([candidate.registry, host])
+    const key = JSON.stringify([candidate.registry, candidate.host])
     let session = sessions.get(key)
     if (session === undefined) {
-      session = createSession({
-        host,
-        registry: candidate.registry,
-        insecure: isInsecure(host.host, settings.insecureRegistries),
-        tls: settings.tls.get(host.host),
-        transport,
-        credentials: options.credentials,
-        clock,
-        userAgent: options.userAgent,
-        trustedRealms: settings.trustedRealms.get(host.host) ?? [],
-      })
+      session = openSession(candidate, options.credentials)
       sessions.set(key, session)
     }
     return session
@@ -81,16 +99,29 @@ export function createRemote(options: RemoteOptions): Remote {
       }))
       return createRepository({ registry, repository, hosts, clock, onEvent: options.onEvent })
     },
+    async authenticate({ registry, username, password, signal }) {
+      let identityToken: string | undefined
+      const session = openSession(
+        { registry, host: originHost(settings, registry) },
+        { get: async () => ({ kind: 'basic', username, password }) },
+        (token) => {
+          identityToken = token
+        },
+      )
+      await session.authenticate(signal)
+      return identityToken === undefined ? {} : { identityToken }
+    },
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   }
 }
 
-/** Loopback hosts always are; others by `host`, `host:port` or CIDR block. */
+/** Loopback hosts always are; others by `host`, `host:port`, CIDR block or `*`. */
 function isInsecure(host: string, list: readonly string[]): boolean {
   const { hostname } = new URL(`http://${host}`)
   if (isLoopbackHost(hostname)) return true
   return list.some(
     (entry) =>
+      entry === '*' ||
       entry === host ||
       entry === hostname ||
       (entry.includes('/') && isIpAddress(hostname) && inBlock(hostname, entry)),

@@ -8,6 +8,7 @@ import { type Exchange, responseInvalid } from './network-error.ts'
 import { type FinalResponse, sendFollowing } from './redirect.ts'
 import { registryError, type RegistrySubject } from './registry-error.ts'
 import type { RegistryHost, TlsSettings } from './settings.ts'
+import { shownUrl } from './shown.ts'
 
 /** One request to a registry, below its API root. */
 export interface RegistryRequest {
@@ -37,6 +38,8 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly userAgent: string
   readonly trustedRealms: readonly string[]
+  /** Asks for long-lived tokens and takes them: a login. */
+  readonly onRefreshToken?: ((token: string) => void) | undefined
 }
 
 /** The conversation with one host: its scheme, what it wants for authorization, how it has been doing. */
@@ -51,6 +54,8 @@ export interface Session {
   exchange(request: RegistryRequest): Promise<FinalResponse>
   /** Like `exchange`, but throws {@link registryError} for any status that is not expected. */
   expect(request: RegistryRequest, statuses: readonly number[]): Promise<FinalResponse>
+  /** Tries the credentials at the API root. Throws `UNAUTHORIZED` when they are not taken. */
+  authenticate(signal?: AbortSignal): Promise<void>
   /** False while the host failed again and again lately. */
   usable(): boolean
 }
@@ -68,6 +73,7 @@ export function createSession(options: SessionOptions): Session {
     clock,
     userAgent: options.userAgent,
     trustedRealms: options.trustedRealms,
+    onRefreshToken: options.onRefreshToken,
     skipVerify: options.insecure || host.skipVerify === true,
   })
   let connecting: Promise<URL> | undefined
@@ -180,8 +186,10 @@ export function createSession(options: SessionOptions): Session {
           `content encoding ${JSON.stringify(encoding.slice(0, 40))} although identity was asked for`,
         )
       }
-      if (response.status !== 401 || renewed || !ours || final.url.origin !== root.origin)
+      const tried = renewed || authorization?.startsWith('Basic ')
+      if (response.status !== 401 || tried || !ours || final.url.origin !== root.origin) {
         return final
+      }
       authorizer.forget(request.scopes)
       if (!authorizer.learn(response.headers.get('www-authenticate'), { url: root, isPrivate }))
         return final
@@ -218,6 +226,27 @@ export function createSession(options: SessionOptions): Session {
       if (statuses.includes(final.response.status)) return final
       const context = { method: request.method, url: final.url }
       throw await registryError(final.response, context, request.subject, clock.now())
+    },
+    async authenticate(signal) {
+      const { response, url } = await exchange({
+        method: 'GET',
+        target: '',
+        subject: 'registry',
+        scopes: [],
+        signal,
+      })
+      if (response.status === 200) {
+        response.discard()
+        return
+      }
+      const error = await registryError(response, { method: 'GET', url }, 'registry', clock.now())
+      throw new KatmanError(error.code, error.message, {
+        hint: response.status === 401 ? 'check the user name and the password' : (error.hint ?? ''),
+        details: {
+          ...error.details,
+          dockerMessage: `login attempt to ${shownUrl(url)} failed with status: ${response.status} ${response.reason}`,
+        },
+      })
     },
     usable: () => clock.now() >= brokenUntil,
   }

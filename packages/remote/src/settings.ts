@@ -26,6 +26,8 @@ export interface RegistryHost {
   readonly pathPrefix?: string
   /** Default: everything for a registry; pull and resolve for a mirror. */
   readonly capabilities?: HostCapabilities
+  /** May speak http and show unknown certificates. Default false. */
+  readonly insecure?: boolean
   /** Accept certificates nobody vouches for. Default false. */
   readonly skipVerify?: boolean
   readonly tls?: TlsSettings
@@ -60,7 +62,7 @@ export interface ProxySettings {
 
 /** Everything the client needs to know about the network it lives in. Pure data. */
 export interface RemoteSettings {
-  /** `host[:port]` or CIDR blocks that may speak http or show unknown certificates. */
+  /** `host[:port]`, CIDR blocks, or `*` for all: hosts that may speak http or show unknown certificates. */
   readonly insecureRegistries: readonly string[]
   /** By exact `host[:port]`. */
   readonly tls: ReadonlyMap<string, TlsSettings>

@@ -1,0 +1,199 @@
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { isKatmanError } from '@katman/oci'
+import {
+  type AuthDocument,
+  credentialIn,
+  objectAt,
+  parseAuthDocument,
+  readAuthFile,
+  textAt,
+  withEntry,
+  writeAuthFile,
+} from './auth-file.ts'
+import type { Credential, CredentialSource } from './credential.ts'
+import { createCredentialHelper, type StorableCredential } from './credential-helper.ts'
+
+export interface LoadCredentialsOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The user's home. Default: that of the process. */
+  readonly home?: string
+}
+
+/** The user's credentials, to look up and to change. Registries are named as in references: `docker.io`, `host[:port]`. */
+export interface CredentialStore extends CredentialSource {
+  /** docker's `config.json`, which `store` and `erase` change. */
+  readonly file: string
+  /** What was wrong with files that were passed over: lines for stderr. */
+  readonly warnings: readonly string[]
+  /**
+   * Keeps a credential: in the configured helper, else in `config.json`. Resolves with docker's warning when it is
+   * newly kept as plain text. Throws `CREDENTIALS_FAILED`.
+   */
+  store(registry: string, credential: StorableCredential): Promise<{ readonly warning?: string }>
+  /** Forgets the credential of a registry; fine when there is none. */
+  erase(registry: string): Promise<void>
+}
+
+/** The key of Docker Hub in docker's files and helpers. */
+const hubKey = 'https://index.docker.io/v1/'
+
+/**
+ * Reads the user's credentials, in order: `DOCKER_AUTH_CONFIG`, docker's `config.json` (`DOCKER_CONFIG`, credential
+ * helpers first), `REGISTRY_AUTH_FILE`, `$XDG_RUNTIME_DIR/containers/auth.json`, `~/.config/containers/auth.json`.
+ * A broken file is passed over with a warning.
+ */
+export async function loadCredentials(options: LoadCredentialsOptions): Promise<CredentialStore> {
+  const { env } = options
+  const home = options.home ?? (env['HOME'] || homedir())
+  const file = path.join(env['DOCKER_CONFIG'] || path.join(home, '.docker'), 'config.json')
+  const warnings: string[] = []
+
+  const inline = env['DOCKER_AUTH_CONFIG']
+  const documents: AuthDocument[] = []
+  const config = await tolerated(() => readAuthFile(file), file, warnings)
+  if (inline) {
+    const parsed = await tolerated(
+      async () => parseAuthDocument(inline, 'DOCKER_AUTH_CONFIG'),
+      'DOCKER_AUTH_CONFIG',
+      warnings,
+    )
+    if (parsed !== undefined) documents.push({ auths: objectAt(parsed, 'auths') ?? {} })
+  }
+  if (config !== undefined) documents.push(config)
+  for (const other of containersFiles(env, home)) {
+    const document = await tolerated(() => readAuthFile(other), other, warnings)
+    if (document !== undefined) documents.push(document)
+  }
+
+  return {
+    file,
+    warnings,
+    async get(registry, repository) {
+      for (const document of documents) {
+        const found = await lookUp(document, registry, repository, env)
+        if (found !== undefined) return found
+      }
+      return undefined
+    },
+    async store(registry, credential) {
+      const current = (await readAuthFile(file)) ?? {}
+      const key = serverKey(registry)
+      const helper = helperFor(current, [key])
+      if (helper !== undefined) {
+        await createCredentialHelper(helper, env).store(key, credential)
+        await writeAuthFile(file, withEntry(current, key, 'elsewhere'))
+        return {}
+      }
+      const changed = withEntry(current, key, credential)
+      if (JSON.stringify(objectAt(current, 'auths')) === JSON.stringify(changed['auths'])) return {}
+      await writeAuthFile(file, changed)
+      return credential.kind === 'basic' ? { warning: plainTextWarning(file) } : {}
+    },
+    async erase(registry) {
+      const current = await readAuthFile(file)
+      if (current === undefined) return
+      const keys =
+        registry === 'docker.io'
+          ? [hubKey]
+          : [registry, `http://${registry}`, `https://${registry}`]
+      const helper = helperFor(current, keys)
+      if (helper !== undefined) {
+        for (const key of keys) await createCredentialHelper(helper, env).erase(key)
+      }
+      const known = keys.filter((key) => objectAt(objectAt(current, 'auths'), key) !== undefined)
+      if (known.length === 0) return
+      await writeAuthFile(
+        file,
+        known.reduce((document, key) => withEntry(document, key, undefined), current),
+      )
+    },
+  }
+}
+
+async function lookUp(
+  document: AuthDocument,
+  registry: string,
+  repository: string | undefined,
+  env: LoadCredentialsOptions['env'],
+): Promise<Credential | undefined> {
+  const keys = lookUpKeys(registry, repository)
+  const hostKeys = hostOnlyKeys(registry)
+  const helper = helperFor(document, hostKeys)
+  if (helper !== undefined) {
+    const found = await createCredentialHelper(helper, env).get(serverKey(registry))
+    if (found !== undefined) return found
+  }
+  return credentialIn(document, keys)
+}
+
+function helperFor(document: AuthDocument, keys: readonly string[]): string | undefined {
+  const helpers = objectAt(document, 'credHelpers')
+  for (const key of keys) {
+    const helper = textAt(helpers, key)
+    if (helper !== undefined) return helper
+  }
+  return textAt(document, 'credsStore')
+}
+
+function serverKey(registry: string): string {
+  return registry === 'docker.io' ? hubKey : registry
+}
+
+/** Keys from the most to the least special; hosts are compared whole, never by their ending. */
+function lookUpKeys(registry: string, repository: string | undefined): readonly string[] {
+  const keys: string[] = []
+  const parts = repository?.split('/') ?? []
+  for (let count = parts.length; count > 0; count--) {
+    keys.push(`${registry}/${parts.slice(0, count).join('/')}`)
+  }
+  return [...keys, ...hostOnlyKeys(registry)]
+}
+
+function hostOnlyKeys(registry: string): readonly string[] {
+  if (registry === 'docker.io') {
+    return [hubKey, 'https://index.docker.io/v1', 'index.docker.io', 'docker.io']
+  }
+  return [
+    registry,
+    ...['https://', 'http://'].flatMap((scheme) =>
+      ['', '/', '/v1', '/v1/', '/v2', '/v2/'].map((ending) => `${scheme}${registry}${ending}`),
+    ),
+  ]
+}
+
+function containersFiles(env: LoadCredentialsOptions['env'], home: string): readonly string[] {
+  const named = env['REGISTRY_AUTH_FILE']
+  const runtime = env['XDG_RUNTIME_DIR']
+  const config = env['XDG_CONFIG_HOME'] || path.join(home, '.config')
+  return [
+    ...(named ? [named] : []),
+    ...(runtime ? [path.join(runtime, 'containers', 'auth.json')] : []),
+    path.join(config, 'containers', 'auth.json'),
+  ]
+}
+
+async function tolerated<T>(
+  read: () => Promise<T | undefined>,
+  file: string,
+  warnings: string[],
+): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isKatmanError(error)) throw error
+    warnings.push(
+      `WARNING: Error parsing config file (${file}): ${String(error.details['reason'])}`,
+    )
+    return undefined
+  }
+}
+
+function plainTextWarning(file: string): string {
+  return `
+WARNING! Your credentials are stored unencrypted in '${file}'.
+Configure a credential helper to remove this warning. See
+https://docs.docker.com/go/credential-store/
+
+`
+}
