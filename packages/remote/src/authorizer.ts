@@ -1,4 +1,5 @@
 import { KatmanError } from '@katman/oci'
+import { abortable } from './abortable.ts'
 import { isPrivateAddress } from './address.ts'
 import { type AuthChallenge, parseAuthChallenges } from './auth-challenge.ts'
 import { basicAuthorization, type BearerToken, fetchBearerToken } from './bearer-token.ts'
@@ -75,7 +76,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
       }
       pending.then(done, done)
     }
-    const token = await pending
+    const token = await abortable(pending, call.signal)
     fresh.set(key, token)
     return `Bearer ${token.token}`
   }
@@ -124,7 +125,6 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
               ? { ...request, skipVerify: true }
               : request,
           ),
-        signal: call.signal,
       }),
     )
     if (credential?.kind === 'identity' && token.refreshToken !== undefined) {

@@ -7,7 +7,7 @@ export function goJsonError(text: string): string | undefined {
   if (trimmed === '') return 'unexpected end of JSON input'
   const literal = ['null', 'true', 'false'].find((word) => word[0] === trimmed[0])
   if (literal !== undefined) {
-    const at = [...literal].findIndex((letter, index) => trimmed[index] !== letter)
+    const at = literal.split('').findIndex((letter, index) => trimmed[index] !== letter)
     if (at === -1) return undefined
     const found = trimmed.at(at)
     if (found === undefined) return 'unexpected end of JSON input'

@@ -24,7 +24,8 @@ export {
   type RemoteOptions,
   type RepositoryName,
 } from './remote.ts'
-export type { FetchedManifest, RemoteRepository } from './repository.ts'
+export type { FetchedManifest } from './manifest-fetch.ts'
+export type { RemoteRepository } from './repository.ts'
 export type { RetryEvent } from './retry.ts'
 export {
   defaultSettings,

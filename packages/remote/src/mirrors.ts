@@ -17,12 +17,20 @@ export interface Candidate {
 const everything: HostCapabilities = { pull: true, resolve: true, push: true }
 const readOnly: HostCapabilities = { pull: true, resolve: true, push: false }
 
-/** Where a repository's content may be, in the order to ask. Throws `REGISTRY_BLOCKED`. */
+/** Where a repository's content may be. */
+export interface Candidates {
+  /** Asked first, in this order. */
+  readonly mirrors: readonly Candidate[]
+  /** The registry itself. */
+  readonly origin: Candidate
+}
+
+/** Finds the hosts that have a repository's content by the rules. Throws `REGISTRY_BLOCKED`. */
 export function candidatesFor(
   settings: RemoteSettings,
   registry: string,
   repository: string,
-): readonly Candidate[] {
+): Candidates {
   const rule = findRule(settings.rules, registry, repository)
   if (rule?.blocked) {
     throw new KatmanError(
@@ -46,19 +54,16 @@ export function candidatesFor(
     namespace: host.namespaceQuery ? registry : undefined,
   })
   const origin = rule?.origin ?? { host: registryHost(registry) }
-  return [
-    ...(rule?.mirrors ?? []).map((host) => candidate(host, true)),
-    {
-      ...candidate(origin, false),
-      registry: origin.host === registryHost(registry) ? registry : origin.host,
-    },
-  ]
+  const own = candidate(origin, false)
+  return {
+    mirrors: (rule?.mirrors ?? []).map((host) => candidate(host, true)),
+    origin: origin.host === registryHost(registry) ? own : { ...own, registry: origin.host },
+  }
 }
 
 /** The host that stands for the registry itself. Throws `REGISTRY_BLOCKED`. */
 export function originHost(settings: RemoteSettings, registry: string): RegistryHost {
-  const origin = candidatesFor(settings, registry, '').at(-1)
-  return origin?.host ?? { host: registryHost(registry) }
+  return candidatesFor(settings, registry, '').origin.host
 }
 
 /** The host that serves a registry's API: `docker.io` means `registry-1.docker.io`. */

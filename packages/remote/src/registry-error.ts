@@ -138,7 +138,10 @@ function parseProblems(bytes: Uint8Array): readonly RegistryProblem[] | string {
     document = parseJson(bytes, 'error body', { maxBytes: maxErrorBytes, maxDepth: 32 })
   } catch (error) {
     const reason = error instanceof KatmanError ? error.details['reason'] : undefined
-    return goJsonError(Buffer.from(bytes).toString()) ?? String(reason ?? 'invalid JSON')
+    return (
+      goJsonError(Buffer.from(bytes).toString()) ??
+      (typeof reason === 'string' ? reason : 'invalid JSON')
+    )
   }
   const list = isObject(document) ? document['errors'] : undefined
   const problems: RegistryProblem[] = []

@@ -4,6 +4,7 @@ import type { CredentialSource } from './credential.ts'
 import type { HttpLimits, HttpTransport } from './http.ts'
 import { createHttpTransport } from './http-transport.ts'
 import { type Candidate, candidatesFor, originHost } from './mirrors.ts'
+import type { RepositoryHost } from './host-choice.ts'
 import { createRepository, type RemoteRepository } from './repository.ts'
 import type { RetryEvent } from './retry.ts'
 import { createSession, type Session } from './session.ts'
@@ -93,11 +94,19 @@ export function createRemote(options: RemoteOptions): Remote {
 
   return {
     repository({ registry, repository }) {
-      const hosts = candidatesFor(settings, registry, repository).map((candidate) => ({
+      const { mirrors, origin } = candidatesFor(settings, registry, repository)
+      const withSession = (candidate: Candidate): RepositoryHost => ({
         candidate,
         session: sessionFor(candidate),
-      }))
-      return createRepository({ registry, repository, hosts, clock, onEvent: options.onEvent })
+      })
+      return createRepository({
+        registry,
+        repository,
+        mirrors: mirrors.map(withSession),
+        origin: withSession(origin),
+        clock,
+        onEvent: options.onEvent,
+      })
     },
     async authenticate({ registry, username, password, signal }) {
       let identityToken: string | undefined

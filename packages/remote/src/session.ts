@@ -1,4 +1,5 @@
 import { isKatmanError, KatmanError } from '@katman/oci'
+import { abortable } from './abortable.ts'
 import { isLoopbackHost, isPrivateAddress } from './address.ts'
 import { type Authorizer, createAuthorizer } from './authorizer.ts'
 import type { Clock } from './clock.ts'
@@ -84,7 +85,7 @@ export function createSession(options: SessionOptions): Session {
 
   function connect(signal?: AbortSignal): Promise<URL> {
     if (connecting === undefined) {
-      const attempt = probe(signal)
+      const attempt = probe()
       connecting = attempt
       attempt.then(
         () => {
@@ -95,10 +96,10 @@ export function createSession(options: SessionOptions): Session {
         },
       )
     }
-    return connecting
+    return abortable(connecting, signal)
   }
 
-  async function probe(signal: AbortSignal | undefined): Promise<URL> {
+  async function probe(): Promise<URL> {
     let failure: KatmanError | undefined
     for (const scheme of schemes(options)) {
       const root = new URL(`${scheme}://${host.host}${prefix}`)
@@ -108,7 +109,6 @@ export function createSession(options: SessionOptions): Session {
           url: root,
           headers: { 'user-agent': options.userAgent },
           ...trust(root),
-          signal,
         })
         if (
           scheme === 'http' &&

@@ -1,0 +1,57 @@
+import { isKatmanError } from '@katman/oci'
+import type { CallOptions } from '@katman/transfer'
+import type { Clock } from './clock.ts'
+import type { Candidate } from './mirrors.ts'
+import { type RetryEvent, retrying } from './retry.ts'
+import type { Session } from './session.ts'
+
+/** A host to ask with its conversation. */
+export interface RepositoryHost {
+  readonly candidate: Candidate
+  readonly session: Session
+}
+
+export interface HostChoiceOptions {
+  /** Asked first, in this order. */
+  readonly mirrors: readonly RepositoryHost[]
+  /** The registry itself: asked last, and for everything that writes. */
+  readonly origin: RepositoryHost
+  readonly clock: Clock
+  readonly onEvent: ((event: RetryEvent) => void) | undefined
+}
+
+export interface AskOptions extends CallOptions {
+  readonly capability: 'pull' | 'resolve'
+  /** What is asked for, in retry events: `blob sha256:…`. */
+  readonly what: string
+  /** Begin this many hosts later. Default 0. */
+  readonly skip?: number
+}
+
+/**
+ * Asks the hosts in order until one answers: a mirror gets one try and none while its circuit is broken; the last
+ * host gets every try and its error is the one told.
+ */
+export async function askHosts<T>(
+  hosts: HostChoiceOptions,
+  options: AskOptions,
+  job: (host: RepositoryHost) => Promise<T>,
+): Promise<T> {
+  const { capability, signal, skip = 0, what } = options
+  const able = [...hosts.mirrors, hosts.origin].filter(
+    ({ candidate, session }) =>
+      candidate.capabilities[capability] && (!candidate.isMirror || session.usable()),
+  )
+  const turn = able.length === 0 ? 0 : skip % able.length
+  const order = [...able.slice(turn), ...able.slice(0, turn)]
+  const last = order.pop() ?? hosts.origin
+  for (const host of order) {
+    try {
+      return await job(host)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (!isKatmanError(error)) throw error
+    }
+  }
+  return retrying({ clock: hosts.clock, what, signal, onEvent: hosts.onEvent }, () => job(last))
+}

@@ -1,0 +1,107 @@
+import { type Descriptor, isDigest } from '@katman/oci'
+import { type CallOptions, type NamingTarget, type Opener, verified } from '@katman/transfer'
+import type { DocumentCache } from './document-cache.ts'
+import type { HostChoiceOptions } from './host-choice.ts'
+import { fetchManifest, manifestAccept } from './manifest-fetch.ts'
+import { isDocumentType } from './manifest-type.ts'
+import { responseInvalid } from './network-error.ts'
+import { retrying } from './retry.ts'
+import { pushScopes, uploadBlob } from './upload.ts'
+
+/** The writing half of a repository: always the registry itself, never a mirror. */
+export function createRepositoryTarget(
+  name: string,
+  hosts: HostChoiceOptions,
+  documents: DocumentCache,
+): NamingTarget {
+  const { clock, onEvent, origin } = hosts
+  const { session } = origin
+  const { repository } = origin.candidate
+  const shared = { repository, scopes: pushScopes(repository) }
+
+  async function putManifest(
+    reference: string,
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    { signal }: CallOptions,
+  ): Promise<void> {
+    await retrying({ clock, what: `manifest ${reference}`, signal, onEvent }, async () => {
+      const { response, url } = await session.expect(
+        {
+          ...shared,
+          method: 'PUT',
+          target: `${repository}/manifests/${reference}`,
+          subject: 'upload',
+          headers: { 'content-type': descriptor.mediaType },
+          body: bytes,
+          signal,
+        },
+        [200, 201, 202],
+      )
+      response.discard()
+      const stored = response.headers.get('docker-content-digest')
+      // A registry may name it by another algorithm, but not as other content.
+      const [algorithm] = descriptor.digest.split(':')
+      if (stored?.startsWith(`${algorithm}:`) && isDigest(stored) && stored !== descriptor.digest) {
+        throw responseInvalid(
+          { method: 'PUT', url },
+          `${descriptor.digest} was stored as ${stored}`,
+        )
+      }
+    })
+  }
+
+  async function read(descriptor: Descriptor, open: Opener): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of verified(await open(0), descriptor, name)) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  }
+
+  return {
+    name,
+    async has(descriptor, { signal } = {}) {
+      const isManifest = isDocumentType(descriptor.mediaType)
+      const kind = isManifest ? 'manifest' : 'blob'
+      return retrying(
+        { clock, what: `${kind} ${descriptor.digest}`, signal, onEvent },
+        async () => {
+          const { response } = await session.expect(
+            {
+              ...shared,
+              method: 'HEAD',
+              target: `${repository}/${kind}s/${descriptor.digest}`,
+              subject: kind,
+              headers: isManifest ? { accept: manifestAccept } : {},
+              signal,
+            },
+            [200, 404],
+          )
+          response.discard()
+          const length = response.headers.get('content-length')
+          return (
+            response.status === 200 && (length === undefined || Number(length) === descriptor.size)
+          )
+        },
+      )
+    },
+    async write(descriptor, open, options = {}) {
+      const { signal } = options
+      if (!isDocumentType(descriptor.mediaType)) {
+        await retrying({ clock, what: `upload of ${descriptor.digest}`, signal, onEvent }, () =>
+          uploadBlob({ session, repository, descriptor, open, name, write: options }),
+        )
+        return
+      }
+      const bytes = await read(descriptor, open)
+      options.onProgress?.({ state: 'receiving', bytes: bytes.byteLength })
+      await putManifest(descriptor.digest, descriptor, bytes, options)
+      documents.set(descriptor.digest, bytes)
+      options.onProgress?.({ state: 'received' })
+    },
+    async tag(tagName, descriptor, call = {}) {
+      const known = documents.get(descriptor.digest)
+      const bytes = known ?? (await fetchManifest(origin, descriptor.digest, name, call)).bytes
+      await putManifest(tagName, descriptor, bytes, call)
+    },
+  }
+}
