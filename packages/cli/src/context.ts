@@ -24,8 +24,8 @@ export interface Context {
 }
 
 export interface RemoteChoices {
-  /** Allow plain http and unverified TLS for every registry. */
-  readonly insecure?: boolean
+  /** Registries where plain http and unverified TLS are allowed, beside those the settings name. */
+  readonly insecure?: readonly string[]
 }
 
 /** The store's place: `--root`, `KATMAN_ROOT`, `/var/lib/katman` for root, the user's data folder otherwise. */

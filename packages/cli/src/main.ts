@@ -1,0 +1,245 @@
+import path from 'node:path'
+import { isKatmanError } from '@katman/oci'
+import type { Command } from './command.ts'
+import { type Context, type Environment, storeRoot } from './context.ts'
+import { CommandFailure, plainFailure } from './failure.ts'
+import { findCommand } from './find-command.ts'
+import { processOutput } from './output.ts'
+import { checkArgumentCount } from './terminal/argument-count.ts'
+import { parseArguments } from './terminal/arguments.ts'
+import { escapeTerminal } from './terminal/escape.ts'
+import { defineFlags } from './terminal/flags.ts'
+import { version } from './version.ts'
+
+/** Options that stand before the command. */
+export const globalFlags = defineFlags([
+  {
+    name: 'config',
+    type: 'string',
+    env: 'DOCKER_CONFIG',
+    help: 'Folder of config.json with credentials (default ~/.docker)',
+  },
+  { name: 'debug', short: 'D', type: 'bool', help: 'Show the chain of causes of an error' },
+  { name: 'root', type: 'string', env: 'KATMAN_ROOT', help: 'Folder of the local store' },
+  { name: 'version', short: 'v', type: 'bool', help: 'Print the version and quit' },
+])
+
+/** Runs the program: the one place that sets the exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const stop = new AbortController()
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (stop.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
+    stop.abort(new CommandFailure('', { exitCode: name === 'SIGINT' ? 130 : 143 }))
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  const env: Environment = process.env
+  const program = programName(env['KATMAN_PROGRAM'] ?? path.basename(argv[1] ?? ''))
+  process.exitCode = await runProgram(argv.slice(2), {
+    program,
+    env,
+    root: storeRoot(env, undefined, process.getuid?.() ?? -1),
+    stdout: processOutput(process.stdout),
+    stderr: processOutput(process.stderr),
+    get stdin() {
+      return process.stdin
+    },
+    signal: stop.signal,
+    now: () => new Date(),
+  })
+  process.off('SIGINT', onSignal)
+  process.off('SIGTERM', onSignal)
+}
+
+/** The parts of a context that the program is started with; the rest is made here. */
+export type Surroundings = Omit<Context, 'openStore' | 'openRemote'>
+
+/** Runs one command line and resolves to its exit code. Never throws. */
+export async function runProgram(
+  words: readonly string[],
+  surroundings: Surroundings,
+): Promise<number> {
+  const { stderr } = surroundings
+  let debug = words.includes('--debug') || words.includes('-D')
+  try {
+    const parsed = parseArguments(globalFlags, words, {
+      interspersed: false,
+      env: surroundings.env,
+    })
+    debug = parsed.values.debug
+    const context = makeContext(surroundings, parsed.values)
+    if (parsed.values.version) {
+      context.stdout.write(`Katman version ${version}\n`)
+      return 0
+    }
+    return await runWords(context, parsed.positionals, parsed.help)
+  } catch (error) {
+    return report(error, surroundings, debug, stderr)
+  }
+}
+
+function makeContext(
+  surroundings: Surroundings,
+  globals: { readonly config: string | undefined; readonly root: string | undefined },
+): Context {
+  const env: Environment =
+    globals.config === undefined
+      ? surroundings.env
+      : { ...surroundings.env, DOCKER_CONFIG: globals.config }
+  const root = path.resolve(globals.root ?? surroundings.root)
+  return {
+    program: surroundings.program,
+    env,
+    root,
+    stdout: surroundings.stdout,
+    stderr: surroundings.stderr,
+    get stdin() {
+      return surroundings.stdin
+    },
+    signal: surroundings.signal,
+    now: surroundings.now,
+    openStore: async () => (await import('./open-places.ts')).openLocalStore(root),
+    openRemote: async (choices = {}) =>
+      (await import('./open-places.ts')).openRegistries({ env, version, ...choices }),
+  }
+}
+
+async function runWords(
+  context: Context,
+  words: readonly string[],
+  help: boolean,
+): Promise<number> {
+  const { program } = context
+  const [first, ...rest] = words
+  if (first === 'help' && rest.length > 0) {
+    const topic = findCommand(rest)
+    if (topic.kind === 'unknown') {
+      throw new CommandFailure(`unknown help topic: ${rest.join(' ')}`)
+    }
+    return showHelp(context, rest, 'stdout')
+  }
+  if (help || first === 'help')
+    return showHelp(context, words.slice(0, 1).filter(isNotHelp), 'stdout')
+  if (first === undefined) return showHelp(context, [], 'stderr')
+  const found = findCommand(words)
+  switch (found.kind) {
+    case 'command':
+      return runCommand(context, found.command, found.path, words.slice(found.path.length))
+    case 'group':
+      return showHelp(context, found.group.path, 'stderr')
+    case 'unknown': {
+      const later = words.slice(found.path.length + 1)
+      const flag = words.slice(found.path.length).find((word) => word.startsWith('-'))
+      if (found.word.startsWith('-') || (found.path.length === 0 && flag !== undefined)) {
+        const parsed = parseArguments(globalFlags, [found.word, ...later])
+        if (parsed.help) return showHelp(context, found.path, 'stdout')
+      }
+      throw await unknownCommand(program, found.path, found.word)
+    }
+  }
+}
+
+function isNotHelp(word: string): boolean {
+  return word !== 'help'
+}
+
+async function runCommand(
+  context: Context,
+  command: Command,
+  called: readonly string[],
+  words: readonly string[],
+): Promise<number> {
+  const name = [context.program, ...called].join(' ')
+  const usage = `Usage:  ${name} ${command.usage}`
+  try {
+    const parsed = parseArguments(command.flags, words, { env: context.env })
+    for (const notice of parsed.notices) context.stderr.write(`${notice}\n`)
+    if (parsed.help) return await showHelp(context, called, 'stdout')
+    checkArgumentCount(name, command.count, parsed.positionals)
+    const module = await command.load()
+    return (await module.run(context, parsed.values, parsed.positionals)) ?? 0
+  } catch (error) {
+    throw withUsage(error, context.program, name, usage)
+  }
+}
+
+/** Adds docker's lines about usage to an error in the command line. */
+function withUsage(error: unknown, program: string, name: string, usage: string): unknown {
+  if (isKatmanError(error, 'USAGE_FLAG')) {
+    const lines = [error.message, '', usage, '', `Run '${name} --help' for more information`]
+    return new CommandFailure(lines.join('\n'), { exitCode: 125, cause: error })
+  }
+  if (isKatmanError(error, 'USAGE_ARGS')) {
+    const pointer = String(error.details['pointer'])
+    const lines = [
+      `${program}: ${error.message}`,
+      '',
+      usage,
+      '',
+      `${pointer} '${name} --help' for more information`,
+    ]
+    return new CommandFailure(lines.join('\n'), { cause: error })
+  }
+  return error
+}
+
+async function unknownCommand(
+  program: string,
+  groupPath: readonly string[],
+  word: string,
+): Promise<CommandFailure> {
+  const group = [program, ...groupPath].join(' ')
+  const lines = [`${program}: unknown command: ${group} ${escapeTerminal(word)}`, '']
+  if (groupPath.length > 0) lines.push(`Usage:  ${group}`, '')
+  if (program !== 'docker') {
+    const { suggestedCommands } = await import('./suggest.ts')
+    for (const suggestion of suggestedCommands(groupPath, word)) {
+      lines.push(`Did you mean: ${program} ${suggestion}`, '')
+    }
+  }
+  lines.push(`Run '${group} --help' for more information`)
+  return new CommandFailure(lines.join('\n'))
+}
+
+async function showHelp(
+  context: Context,
+  called: readonly string[],
+  where: 'stdout' | 'stderr',
+): Promise<number> {
+  const { helpText } = await import('./help-text.ts')
+  context[where].write(helpText(context.program, called))
+  return 0
+}
+
+/** Prints an error and gives its exit code. */
+function report(
+  error: unknown,
+  surroundings: Surroundings,
+  debug: boolean,
+  stderr: Surroundings['stderr'],
+): number {
+  const { program, signal } = surroundings
+  const shown = signal.aborted && signal.reason instanceof CommandFailure ? signal.reason : error
+  const failure = asFailure(shown, program)
+  if (failure.message !== '') stderr.write(`${failure.message}\n`)
+  if (debug) {
+    for (let cause: unknown = failure.cause; cause instanceof Error; cause = cause.cause) {
+      const code = isKatmanError(cause) ? ` [${cause.code}]` : ''
+      stderr.write(`caused by${code}: ${escapeTerminal(cause.stack ?? cause.message)}\n`)
+    }
+  }
+  return failure.exitCode
+}
+
+function asFailure(error: unknown, program: string): CommandFailure {
+  if (isKatmanError(error, 'USAGE_FLAG')) {
+    const usage = `Usage:  ${program} [OPTIONS] COMMAND [ARG...]`
+    return withUsage(error, program, program, usage) as CommandFailure
+  }
+  return plainFailure(error)
+}
+
+/** `docker` when linked so; any other name is Katman. */
+function programName(file: string): string {
+  return file.replace(/\.[cm]?[jt]s$/, '') === 'docker' ? 'docker' : 'katman'
+}
