@@ -7,51 +7,10 @@ import {
   type MemoryRegistry,
   startMemoryRegistry,
 } from '../test/memory-registry.ts'
-import type { Clock } from './clock.ts'
-import { type Credential, noCredentials } from './credential.ts'
-import { createRemote, type RemoteEvent, type RemoteOptions } from './remote.ts'
-import type { RemoteRepository } from './repository.ts'
-import { defaultSettings } from './settings.ts'
+import { openRepository, readAll } from '../test/support.ts'
+import type { RemoteEvent } from './remote.ts'
 
 const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: {}, layers: [] }
-
-function fakeClock(): Clock & { readonly waits: number[] } {
-  const waits: number[] = []
-  let now = 1_700_000_000_000
-  return {
-    waits,
-    now: () => now,
-    random: () => 0.5,
-    async sleep(ms) {
-      waits.push(ms)
-      now += ms
-    },
-  }
-}
-
-function openRepository(
-  registry: MemoryRegistry,
-  options: Partial<RemoteOptions> & { readonly credential?: Credential } = {},
-): AsyncDisposable & { readonly repository: RemoteRepository } {
-  const { credential } = options
-  const remote = createRemote({
-    settings: defaultSettings,
-    credentials: credential === undefined ? noCredentials : { get: async () => credential },
-    userAgent: 'katman-test',
-    clock: fakeClock(),
-    ...options,
-  })
-  return {
-    repository: remote.repository({ registry: registry.host, repository: 'team/demo' }),
-    [Symbol.asyncDispose]: () => remote[Symbol.asyncDispose](),
-  }
-}
-
-async function readAll(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of bytes) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
 
 describe('createRemote', () => {
   it('resolves a tag by HEAD and reads its manifest and blobs', async () => {

@@ -51,8 +51,12 @@ function readTags(document: JsonValue): readonly string[] | undefined {
   const list = document['tags']
   if (list === null) return []
   if (!Array.isArray(list)) return undefined
-  const tags = list.filter((tag) => typeof tag === 'string' && isTag(tag))
-  return tags.length === list.length ? (tags as string[]) : undefined
+  const tags: string[] = []
+  for (const tag of list) {
+    if (typeof tag !== 'string' || !isTag(tag)) return undefined
+    tags.push(tag)
+  }
+  return tags
 }
 
 /** The target of the `rel="next"` link (RFC 8288), the first one. */

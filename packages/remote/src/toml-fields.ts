@@ -7,14 +7,14 @@ export type Table = Readonly<Record<string, unknown>>
 
 /** Reads a TOML file; undefined when there is none. Throws `SETTINGS_INVALID`. */
 export async function readToml(file: string): Promise<Table | undefined> {
-  let text: string
+  let content: string
   try {
-    text = await readFile(file, 'utf8')
+    content = await readFile(file, 'utf8')
   } catch {
     return undefined
   }
   try {
-    return parse(text)
+    return parse(content)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : undefined
     throw invalid(file, `no valid TOML: ${reason ?? 'unknown'}`, cause)

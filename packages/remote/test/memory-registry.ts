@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Descriptor, Digest } from '@katman/oci'
 import { parseDigest } from '@katman/oci'
 
@@ -137,7 +136,9 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })
-  const { port } = server.address() as AddressInfo
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new TypeError('no TCP address')
+  const { port } = address
   const registry: MemoryRegistry = {
     host: `127.0.0.1:${port}`,
     url: `http://127.0.0.1:${port}`,
@@ -185,6 +186,6 @@ export function digestOf(bytes: Uint8Array): Digest {
 
 async function readAll(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
+  for await (const chunk of request) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks)
 }
