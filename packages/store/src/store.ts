@@ -1,27 +1,47 @@
 import type { Digest } from '@katman/oci'
 import type { LayerIndex } from '@katman/layer'
 import type { CallOptions, Source, Target } from '@katman/transfer'
+import type { CheckOptions, CheckResult } from './check.ts'
+import type { DiskUsage } from './disk-usage.ts'
+import type { CollectOptions, CollectResult } from './collect-garbage.ts'
 import type { ImageRecord, ReferenceRecord } from './records.ts'
 
 /**
  * The local place. Many processes open the same root at once; the file system is the truth.
  * `resolve` takes canonical names and digests of content. Everything written or found by `has` is held by
  * this handle's lease until it is closed.
+ *
+ * Beside the codes named here, everything throws `STORE_IO`, `STORE_FULL`, `STORE_PERMISSIONS`, and what
+ * writes throws `STORE_READ_ONLY`.
  */
 export interface Store extends Source, Target, AsyncDisposable {
   readonly root: string
   /** Every name, sorted by name. */
   references(options?: CallOptions): Promise<readonly ReferenceRecord[]>
-  /** Points a name at content, which must be complete. Replaces what it meant. */
+  /**
+   * Points a name at content, which must be complete. Replaces what it meant. Throws `CONTENT_INCOMPLETE`.
+   */
   setReference(record: ReferenceRecord): Promise<void>
-  /** Forgets a name. False when it was not there. */
+  /** Forgets a name. False when it was not there. Content stays until a collection. */
   removeReference(name: string): Promise<boolean>
   images(options?: CallOptions): Promise<readonly ImageRecord[]>
-  /** Records an image whose manifest, config and layers are complete. Idempotent; newer facts replace. */
+  /**
+   * Records an image whose manifest, config and layers are complete. Idempotent; newer facts replace.
+   * Throws `CONTENT_INCOMPLETE`.
+   */
   putImage(record: ImageRecord): Promise<void>
+  /** Forgets an image. False when it was not there. Content stays until a collection. */
   removeImage(id: Digest): Promise<boolean>
-  /** The verified index of a layer. Throws `LAYER_UNKNOWN`. */
+  /** The verified index of a layer. Throws `LAYER_UNKNOWN`, `LAYER_DAMAGED`. */
   readLayerIndex(diffID: Digest): Promise<LayerIndex>
   /** The uncompressed size of a layer without reading its index; undefined when the layer is unknown. */
   layerSize(diffID: Digest): Promise<number | undefined>
+  /**
+   * Removes content that no name, image or lease leads to, while others read and write.
+   * Throws `STORE_DAMAGED` when it cannot tell what is needed.
+   */
+  collectGarbage(options?: CollectOptions): Promise<CollectResult>
+  /** Looks for damage, and heals what it can when asked to. */
+  check(options?: CheckOptions): Promise<CheckResult>
+  diskUsage(options?: CallOptions): Promise<DiskUsage>
 }

@@ -1,0 +1,116 @@
+import {
+  type Descriptor,
+  type Digest,
+  isForeignLayerType,
+  parseImageConfig,
+  parseManifest,
+} from '@katman/oci'
+import { type CheckState, type NeededContent, report, visit } from './check.ts'
+import { quarantine, readDocument } from './blobs.ts'
+import { layersOf, manifestsOf } from './closure.ts'
+import { writeImage } from './image-files.ts'
+import { fileName } from './layout.ts'
+import type { ImageRecord, ReferenceRecord } from './records.ts'
+import { refetch } from './refetch.ts'
+
+/**
+ * Walks from the names and images over their documents, finds what they need, and heals the documents, so
+ * that the layers they lead to are known.
+ */
+export async function checkContent(state: CheckState): Promise<void> {
+  for (const reference of state.references) {
+    const from = reference.from ?? reference.name.replace(/(?:@.*|:[^/:]*)$/, '')
+    await checkDocument(state, reference.target, new Set([from]))
+    await checkImageOf(state, reference, from)
+  }
+  for (const image of state.images) await checkImage(state, image)
+}
+
+async function checkImage(state: CheckState, image: ImageRecord): Promise<void> {
+  const from = new Set(image.from ?? [])
+  if (image.index !== undefined) await checkDocument(state, image.index, from)
+  const bytes = await checkDocument(state, image.manifest, from)
+  if (bytes === undefined) return
+  const manifest = parseManifest(bytes, image.manifest.mediaType)
+  if (manifest.kind === 'index') return
+  await checkDocument(state, manifest.config, from)
+  for (const { layer, diffID } of layersOf(state.context, manifest)) {
+    // A foreign layer may be elsewhere for good.
+    const isHere = state.context.files.stat(state.context.layout.blob(layer.digest)) !== undefined
+    if (isForeignLayerType(layer.mediaType) && layer.urls !== undefined && !isHere) continue
+    need(state, layer, from, diffID)
+  }
+}
+
+/** A name's image has a record; a lost one can be made from the name. */
+async function checkImageOf(
+  state: CheckState,
+  reference: ReferenceRecord,
+  from: string,
+): Promise<void> {
+  const { context } = state
+  if (state.images.some((image) => image.id === reference.image)) return
+  const file = context.layout.image(reference.image)
+  const problem = `is missing; ${reference.name} shows it`
+  const found = { kind: 'image', path: file, digest: reference.image, problem } as const
+  await report(state, found, async () => {
+    const manifest = manifestsOf(context, reference.target).find(
+      (candidate) => candidate.manifest.config.digest === reference.image,
+    )
+    if (manifest === undefined) return false
+    const config = readDocument(context, reference.image)
+    const isChild = manifest.descriptor.digest !== reference.target.digest
+    const image: ImageRecord = {
+      id: reference.image,
+      manifest: manifest.descriptor,
+      ...(isChild ? { index: reference.target } : {}),
+      platform: config === undefined ? unknownPlatform : parseImageConfig(config).platform,
+      addedAt: reference.updatedAt,
+      from: [from],
+    }
+    await writeImage(context, image)
+    state.images.push(image)
+    return true
+  })
+}
+
+const unknownPlatform = { os: 'unknown', architecture: 'unknown' } as const
+
+/** Checks a document that is needed and returns it when it is whole, now or again. */
+async function checkDocument(
+  state: CheckState,
+  descriptor: Descriptor,
+  from: ReadonlySet<string>,
+): Promise<Uint8Array | undefined> {
+  const { context } = state
+  const { digest } = descriptor
+  const isKnown = state.needed.has(digest)
+  const needed = need(state, descriptor, from, undefined)
+  const bytes = readDocument(context, digest)
+  if (bytes !== undefined || isKnown) return bytes
+  const file = context.layout.blob(digest)
+  visit(state, file)
+  const isMissing = context.files.stat(file) === undefined
+  const problem = isMissing ? 'is missing' : 'is not the content its name says'
+  await report(state, { kind: 'blob', path: file, digest, problem }, async () => {
+    if (!isMissing) quarantine(context, file, `blob.${fileName(digest)}`)
+    return refetch(state, needed)
+  })
+  return readDocument(context, digest)
+}
+
+function need(
+  state: CheckState,
+  descriptor: Descriptor,
+  from: ReadonlySet<string>,
+  diffID: Digest | undefined,
+): NeededContent {
+  const known = state.needed.get(descriptor.digest)
+  const needed: NeededContent = {
+    descriptor,
+    from: new Set([...(known?.from ?? []), ...from]),
+    diffID: diffID ?? known?.diffID,
+  }
+  state.needed.set(descriptor.digest, needed)
+  return needed
+}

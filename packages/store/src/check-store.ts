@@ -1,0 +1,7 @@
+import type { CheckOptions, CheckResult } from './check.ts'
+import type { Store } from './store.ts'
+
+/** {@link Store.check}, as a function. */
+export async function checkStore(store: Store, options?: CheckOptions): Promise<CheckResult> {
+  return store.check(options)
+}

@@ -1,0 +1,117 @@
+import path from 'node:path'
+import {
+  childrenOf,
+  type Descriptor,
+  type Digest,
+  isImageManifest,
+  isIndexType,
+  isManifestType,
+  KatmanError,
+  parseManifest,
+} from '@katman/oci'
+import { readDocument } from './blobs.ts'
+import { layersOf } from './closure.ts'
+import type { StoreContext } from './context.ts'
+import { errorCode } from './files.ts'
+import { imageRecordOf } from './image-files.ts'
+import { parseLease } from './lease.ts'
+import { readRecordValue } from './record-file.ts'
+import { listed, referenceRecordOf } from './reference-files.ts'
+
+/** Content that something leads to. */
+export interface Marks {
+  readonly blobs: Set<Digest>
+  /** By diffID. */
+  readonly layers: Set<Digest>
+}
+
+/**
+ * Finds everything that is needed. Leases are read first and names after: a name is written before the
+ * lease that protected its content is given up, so in this order one of the two is always seen.
+ * Throws `STORE_DAMAGED` rather than miss something.
+ */
+export function mark(context: StoreContext): Marks {
+  const marks: Marks = { blobs: new Set(), layers: new Set() }
+  const walk = createWalk(context, marks)
+  readEach(context, 'leases', parseLease, (lease, file) => {
+    if (!lease.intact) throw damaged(file)
+    for (const { kind, digest, mediaType } of lease.held) {
+      if (kind === 'layer') marks.layers.add(digest)
+      else walk({ digest, mediaType: mediaType ?? '', size: 0 }, 'optional')
+    }
+  })
+  readEach(context, 'refs', readRecordValue, (value, file) => {
+    const record = referenceRecordOf(value)
+    if (record === undefined) throw damaged(file)
+    walk(record.target, 'optional')
+  })
+  readEach(context, 'images', readRecordValue, (value, file) => {
+    const record = imageRecordOf(value)
+    if (record === undefined) throw damaged(file)
+    if (record.index !== undefined) walk(record.index, 'optional')
+    walk(record.manifest, 'required')
+  })
+  return marks
+}
+
+type Walk = (descriptor: Descriptor, need: 'required' | 'optional') => void
+
+function createWalk(context: StoreContext, marks: Marks): Walk {
+  const visited = new Set<Digest>()
+  const walk: Walk = (descriptor, need) => {
+    const { digest, mediaType } = descriptor
+    marks.blobs.add(digest)
+    if (!isIndexType(mediaType) && !isManifestType(mediaType)) return
+    if (visited.has(digest) && need === 'optional') return
+    visited.add(digest)
+    const bytes = readDocument(context, digest)
+    if (bytes === undefined) {
+      // An index names more than is ever pulled. But what is here and cannot be read may lead anywhere.
+      if (need === 'required' || exists(context, digest)) throw damaged(context.layout.blob(digest))
+      return
+    }
+    const document = parseManifest(bytes, mediaType)
+    for (const child of childrenOf(document)) walk(child, 'optional')
+    if (document.kind === 'index') return
+    const config = document.config.digest
+    if (isImageManifest(document) && readDocument(context, config) === undefined) {
+      if (need === 'required' || exists(context, config)) throw damaged(context.layout.blob(config))
+      return
+    }
+    for (const { diffID } of layersOf(context, document)) {
+      if (diffID !== undefined) marks.layers.add(diffID)
+    }
+  }
+  return walk
+}
+
+function exists(context: StoreContext, digest: Digest): boolean {
+  return context.files.stat(context.layout.blob(digest)) !== undefined
+}
+
+function readEach<T>(
+  context: StoreContext,
+  folderName: 'leases' | 'refs' | 'images',
+  read: (bytes: Uint8Array) => T,
+  use: (value: T, file: string) => void,
+): void {
+  const folder = context.layout.folder(folderName)
+  for (const name of listed(context, folder)) {
+    const file = path.join(folder, name)
+    let bytes: Uint8Array
+    try {
+      bytes = context.files.readFile(file)
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') continue
+      throw error
+    }
+    use(read(bytes), file)
+  }
+}
+
+function damaged(file: string): KatmanError {
+  return new KatmanError('STORE_DAMAGED', `cannot tell what is needed: ${file} is damaged`, {
+    hint: 'run: katman fsck --repair',
+    details: { path: file },
+  })
+}
