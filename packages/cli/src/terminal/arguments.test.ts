@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, property, array, string, oneof, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isKatmanError } from '@katman/oci'
 import { checkArgumentCount } from './argument-count.ts'
@@ -148,24 +148,14 @@ describe('parseArguments', () => {
   })
 
   it('reads any words or throws USAGE_FLAG', () => {
-    const word = fc.oneof(
-      fc.string(),
-      fc.constantFrom(
-        '-',
-        '--',
-        '-q',
-        '--format',
-        '-f',
-        '__proto__',
-        '--__proto__',
-        '-n',
-        '--cache',
-      ),
-      fc.string().map((text) => `-${text}`),
-      fc.string().map((text) => `--${text}`),
+    const word = oneof(
+      string(),
+      constantFrom('-', '--', '-q', '--format', '-f', '__proto__', '--__proto__', '-n', '--cache'),
+      string().map((text) => `-${text}`),
+      string().map((text) => `--${text}`),
     )
-    fc.assert(
-      fc.property(fc.array(word), (words) => {
+    assert(
+      property(array(word), (words) => {
         try {
           parse(...words)
         } catch (error) {
@@ -176,8 +166,8 @@ describe('parseArguments', () => {
   })
 
   it('gives back every positional behind --', () => {
-    fc.assert(
-      fc.property(fc.array(fc.string()), (words) => {
+    assert(
+      property(array(string()), (words) => {
         expect(parse('--', ...words).positionals).toEqual(words)
       }),
     )

@@ -51,15 +51,16 @@ function withSign(value: number, format: (size: number) => string): string {
 }
 
 function shortest(value: number): Decimal {
-  return split(value.toExponential())
+  return digitsOf(value.toExponential())
 }
 
 /** All digits a double has, up to the 101 that JavaScript tells: enough to see on which side of a tie it is. */
 function exact(value: number): Decimal {
-  return split(value.toExponential(100))
+  // oxlint-disable-next-line oxc/number-arg-out-of-range -- the limit has been 100 since ES2018
+  return digitsOf(value.toExponential(100))
 }
 
-function split(text: string): Decimal {
+function digitsOf(text: string): Decimal {
   const [mantissa = '0', exponent = '0'] = text.split('e')
   return { digits: mantissa.replace('.', ''), exponent: Number(exponent) }
 }

@@ -1,15 +1,61 @@
-/**
- * JSON as Go's encoder writes it: `<`, `>`, `&` and the two line separators escaped. Keys keep their
- * order; `undefined` is left out. With `indent`, one value a line.
- */
-export function goJson(value: unknown, indent?: string): string {
-  const text = JSON.stringify(value, mapToObject, indent) ?? 'null'
-  return text.replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+import { isGoMap, isStruct, sortedEntries } from './go-value.ts'
+
+/** Options of {@link goJson}. */
+export interface GoJsonOptions {
+  /** Write `<`, `>` and `&` as escapes, as Go does unless told otherwise. Default true. */
+  readonly escapesHtml?: boolean
 }
 
-function mapToObject(_key: string, value: unknown): unknown {
-  return value instanceof Map ? Object.fromEntries(value) : value
+/** What Go escapes in any case, and what a terminal would obey or hide: the JSON value is the same. */
+const terminalControls = /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+const htmlAndControls = /[<>&\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+
+/** Deeper values are refused: they are no documents, but circles or attacks. */
+const maxDepth = 1000
+
+/**
+ * JSON as Go's encoder writes it: `<`, `>`, `&` and the two line separators escaped, keys of Maps sorted. Keys of
+ * objects keep their order; `undefined` and functions are left out. With `indent`, one value a line. Characters that a
+ * terminal obeys or hides are escaped too, so the text is safe to print.
+ */
+export function goJson(value: unknown, indent = '', options: GoJsonOptions = {}): string {
+  const escapes = options.escapesHtml === false ? terminalControls : htmlAndControls
+  const write = (item: unknown, margin: string, depth: number): string => {
+    if (depth > maxDepth) throw new RangeError('json: value is nested too deep')
+    const inner = margin + indent
+    if (typeof item === 'string') return quote(item, escapes)
+    if (typeof item === 'bigint') return String(item)
+    if (Array.isArray(item)) {
+      return enclose(
+        '[',
+        ']',
+        item.map((part) => write(part, inner, depth + 1)),
+        margin,
+      )
+    }
+    if (item instanceof Date) return quote(item.toISOString(), escapes)
+    if (isGoMap(item) || isStruct(item)) {
+      const entries = item instanceof Map ? sortedEntries(item) : Object.entries(item)
+      const colon = indent === '' ? ':' : ': '
+      const parts = entries
+        .filter(([, part]) => part !== undefined && typeof part !== 'function')
+        .map(([key, part]) => quote(key, escapes) + colon + write(part, inner, depth + 1))
+      return enclose('{', '}', parts, margin)
+    }
+    return typeof item === 'function' ? 'null' : (JSON.stringify(item) ?? 'null')
+  }
+  const enclose = (open: string, close: string, parts: readonly string[], margin: string) => {
+    if (parts.length === 0) return open + close
+    if (indent === '') return open + parts.join(',') + close
+    const line = `\n${margin}${indent}`
+    return `${open}${line}${parts.join(`,${line}`)}\n${margin}${close}`
+  }
+  return write(value, '', 0)
+}
+
+function quote(text: string, escapes: RegExp): string {
+  return JSON.stringify(text.toWellFormed()).replace(
+    escapes,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, assert, property, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { alignColumns, formatTable } from './table.ts'
 
@@ -47,10 +47,10 @@ describe('formatTable', () => {
   })
 
   it('keeps every cell, in order', () => {
-    const cell = fc.string().map((text) => text.replace(/[\n\t]/g, ''))
-    const rows = fc.array(fc.array(cell, { minLength: 1 }))
-    fc.assert(
-      fc.property(rows, (table) => {
+    const cell = string().map((text) => text.replace(/[\n\t]/g, ''))
+    const rows = array(array(cell, { minLength: 1 }))
+    assert(
+      property(rows, (table) => {
         const lines = formatTable(table).split('\n').slice(0, -1)
         expect(lines).toHaveLength(table.length)
         for (const [index, row] of table.entries()) {
