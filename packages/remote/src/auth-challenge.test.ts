@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, property, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseAuthChallenges } from './auth-challenge.ts'
 
@@ -36,11 +36,9 @@ describe('parseAuthChallenges', () => {
   })
 
   it('never throws and gives back what was quoted', () => {
-    fc.assert(
-      fc.property(fc.string({ maxLength: 300 }), (header) => void parseAuthChallenges(header)),
-    )
-    fc.assert(
-      fc.property(fc.string({ maxLength: 100 }), (value) => {
+    assert(property(string({ maxLength: 300 }), (header) => void parseAuthChallenges(header)))
+    assert(
+      property(string({ maxLength: 100 }), (value) => {
         const quoted = value.replace(/["\\]/g, '\\$&')
         const [challenge] = parseAuthChallenges(`Bearer realm="${quoted}",service="s"`)
         expect(challenge?.parameters.get('realm')).toBe(value)

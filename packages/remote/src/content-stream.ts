@@ -1,6 +1,6 @@
 import { type Bytes, type Descriptor, isKatmanError } from '@katman/oci'
 import type { CallOptions } from '@katman/transfer'
-import { askHosts, type HostChoiceOptions, type RepositoryHost } from './host-choice.ts'
+import { allHosts, askHosts, type HostChoiceOptions, type RepositoryHost } from './host-choice.ts'
 import { manifestAccept, readRequest } from './manifest-fetch.ts'
 import { isDocumentType } from './manifest-type.ts'
 import { type RangeAnswer, rangeStream } from './range-stream.ts'
@@ -8,8 +8,10 @@ import { createRetry, type Retry } from './retry.ts'
 
 export interface ContentOptions extends CallOptions {
   readonly start: number
-  /** Begin this many hosts later. */
-  readonly skip: number
+  /** Position of the host to begin with. */
+  readonly firstHost: number
+  /** Told the position of each host that answered. */
+  readonly onHost?: (position: number) => void
   /** What messages call the origin. */
   readonly name: string
 }
@@ -26,7 +28,8 @@ export async function openContent(
   const { name, signal, start } = options
   const isManifest = isDocumentType(descriptor.mediaType)
   const what = `${isManifest ? 'manifest' : 'blob'} ${descriptor.digest}`
-  let { skip } = options
+  const all = allHosts(hosts)
+  let next = options.firstHost
 
   async function ask(host: RepositoryHost, from: number, etag?: string): Promise<RangeAnswer> {
     const { response, url } = await host.session.expect(
@@ -43,11 +46,14 @@ export async function openContent(
       },
       from === 0 ? [200] : [200, 206],
     )
+    const position = all.indexOf(host)
+    next = (position + 1) % all.length
+    options.onHost?.(position)
     return { response, exchange: { method: 'GET', url } }
   }
 
   const choice = { capability: 'pull', what, signal } as const
-  const first = await askHosts(hosts, { ...choice, skip }, (host) => ask(host, start))
+  const first = await askHosts(hosts, { ...choice, first: next }, (host) => ask(host, start))
   return rangeStream({
     descriptor,
     start,
@@ -58,10 +64,9 @@ export async function openContent(
       hosts.mirrors.length,
     ),
     reopen: (from, etag) => {
-      skip++
       // A validator of one host says nothing to another.
       const same = hosts.mirrors.length === 0 ? etag : undefined
-      return askHosts(hosts, { ...choice, skip }, (host) => ask(host, from, same))
+      return askHosts(hosts, { ...choice, first: next }, (host) => ask(host, from, same))
     },
   })
 }

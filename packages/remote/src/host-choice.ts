@@ -24,8 +24,13 @@ export interface AskOptions extends CallOptions {
   readonly capability: 'pull' | 'resolve'
   /** What is asked for, in retry events: `blob sha256:…`. */
   readonly what: string
-  /** Begin this many hosts later. Default 0. */
-  readonly skip?: number
+  /** Position in {@link allHosts} of the host to begin with; those before it come last. Default 0. */
+  readonly first?: number
+}
+
+/** The hosts in the order they are asked. */
+export function allHosts(hosts: HostChoiceOptions): readonly RepositoryHost[] {
+  return [...hosts.mirrors, hosts.origin]
 }
 
 /**
@@ -37,13 +42,12 @@ export async function askHosts<T>(
   options: AskOptions,
   job: (host: RepositoryHost) => Promise<T>,
 ): Promise<T> {
-  const { capability, signal, skip = 0, what } = options
-  const able = [...hosts.mirrors, hosts.origin].filter(
+  const { capability, signal, first = 0, what } = options
+  const all = allHosts(hosts)
+  const order = [...all.slice(first), ...all.slice(0, first)].filter(
     ({ candidate, session }) =>
       candidate.capabilities[capability] && (!candidate.isMirror || session.usable()),
   )
-  const turn = able.length === 0 ? 0 : skip % able.length
-  const order = [...able.slice(turn), ...able.slice(0, turn)]
   const last = order.pop() ?? hosts.origin
   for (const host of order) {
     try {

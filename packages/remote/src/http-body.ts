@@ -8,31 +8,60 @@ const queueLimitBytes = 4 * 1024 * 1024
 
 /**
  * The body of a response as it arrives. Throws `CONNECTION_LOST` when it ends before its announced end and
- * `TIMEOUT` when it stalls or trickles; time in which the reader was the slow one does not count.
+ * `TIMEOUT` when it stalls or trickles; time in which the reader was the slow one does not count. What happens to the
+ * connection before the first read is told at the first read.
  */
-export async function* readBody(
+export function readBody(
   message: IncomingMessage,
   request: HttpRequest,
   limits: HttpLimits,
 ): Bytes {
+  const state: BodyState = { finished: false, failure: undefined, wake: undefined }
+  const settle = (error?: unknown): void => {
+    if (state.finished) return
+    state.failure = error
+    state.finished = true
+    state.wake?.()
+  }
+  const lost = (): unknown => networkError(new Error('aborted'), request)
+  message.on('error', (error) => settle(networkError(error, request)))
+  message.on('end', () => settle(message.complete ? undefined : lost()))
+  message.on('close', () => settle(lost()))
+  return chunksOf(message, request, limits, state, settle)
+}
+
+interface BodyState {
+  finished: boolean
+  failure: unknown
+  wake: (() => void) | undefined
+}
+
+async function* chunksOf(
+  message: IncomingMessage,
+  request: HttpRequest,
+  limits: HttpLimits,
+  state: BodyState,
+  settle: (error?: unknown) => void,
+): Bytes {
   const queue: Uint8Array[] = []
   let queued = 0
   let paused = false
-  let finished = false
-  let failure: unknown
-  let wake: (() => void) | undefined
   let spanStart = performance.now()
   let spanBytes = 0
 
-  const settle = (error?: unknown): void => {
-    failure ??= error
-    finished = true
-    wake?.()
-  }
   const idle = setTimeout(() => {
     if (paused) idle.refresh()
     else settle(timeoutError(request, 'no byte of the body', limits.idleMs))
   }, limits.idleMs)
+  const checkPace = (): void => {
+    const span = performance.now() - spanStart
+    if (span < limits.floorSpanMs) return
+    if (spanBytes * 1000 < limits.floorBytesPerSecond * span) {
+      settle(timeoutError(request, `only ${spanBytes} bytes of the body`, limits.floorSpanMs))
+    }
+    spanStart += span
+    spanBytes = 0
+  }
   const onData = (chunk: Uint8Array): void => {
     queue.push(chunk)
     queued += chunk.byteLength
@@ -42,50 +71,36 @@ export async function* readBody(
       paused = true
       message.pause()
     }
-    const span = performance.now() - spanStart
-    if (span >= limits.floorSpanMs) {
-      if (spanBytes * 1000 < limits.floorBytesPerSecond * span) {
-        settle(timeoutError(request, `only ${spanBytes} bytes of the body`, limits.floorSpanMs))
-      }
-      spanStart += span
-      spanBytes = 0
-    }
-    wake?.()
+    checkPace()
+    state.wake?.()
   }
-  const onEnd = (): void =>
-    settle(message.complete ? undefined : networkError(new Error('aborted'), request))
-  const onError = (error: Error): void => settle(networkError(error, request))
-  const onClose = (): void =>
-    settle(message.complete ? undefined : networkError(new Error('aborted'), request))
   const onAbort = (): void => settle(request.signal?.reason)
+  const resume = (): void => {
+    paused = false
+    spanStart = performance.now()
+    spanBytes = 0
+    idle.refresh()
+    message.resume()
+  }
 
-  message.on('data', onData)
-  message.on('end', onEnd)
-  message.on('error', onError)
-  message.on('close', onClose)
   request.signal?.addEventListener('abort', onAbort, { once: true })
   if (request.signal?.aborted) onAbort()
+  message.on('data', onData)
   try {
     for (;;) {
       const chunk = queue.shift()
       if (chunk !== undefined) {
         queued -= chunk.byteLength
-        if (paused && queued <= queueLimitBytes / 4) {
-          paused = false
-          spanStart = performance.now()
-          spanBytes = 0
-          idle.refresh()
-          message.resume()
-        }
+        if (paused && queued <= queueLimitBytes / 4) resume()
         yield chunk
         continue
       }
-      if (failure !== undefined) throw failure
-      if (finished) return
+      if (state.failure !== undefined) throw state.failure
+      if (state.finished) return
       await new Promise<void>((resolve) => {
-        wake = resolve
+        state.wake = resolve
       })
-      wake = undefined
+      state.wake = undefined
     }
   } finally {
     clearTimeout(idle)

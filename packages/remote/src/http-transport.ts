@@ -116,6 +116,7 @@ function exchange(
   const module = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http')
   const outgoing = module.request(requestOptions(request, agent, proxied))
   let settled = false
+  let incoming: IncomingMessage | undefined
   let timer: NodeJS.Timeout | undefined
 
   const wait = (ms: number, what: string, docker?: string): void => {
@@ -137,6 +138,8 @@ function exchange(
 
   signal?.addEventListener('abort', abort, { once: true })
   outgoing.on('error', (error: NodeJS.ErrnoException) => {
+    // Malformed bytes after the head are told to the request: the reader of the body has to know.
+    incoming?.destroy(error)
     const replayable = request.body === undefined || request.body instanceof Uint8Array
     if (error.code === 'ECONNRESET' && outgoing.reusedSocket && replayable && !secondTry) {
       fail(new StaleConnection())
@@ -147,6 +150,7 @@ function exchange(
   outgoing.on('response', (message) => {
     if (settled) return
     finish()
+    incoming = message
     resolve(toResponse(message, request, limits, proxied))
     if (!outgoing.writableEnded) message.once('close', () => outgoing.destroy())
   })

@@ -1,12 +1,7 @@
 import { mediaTypes } from '@katman/oci'
 import { readVerified } from '@katman/transfer'
 import { describe, expect, it } from 'vitest'
-import {
-  digestOf,
-  fail,
-  type MemoryRegistry,
-  startMemoryRegistry,
-} from '../test/memory-registry.ts'
+import { digestOf, fail, startMemoryRegistry } from '../test/memory-registry.ts'
 import { openRepository, readAll } from '../test/support.ts'
 import type { RemoteEvent } from './remote.ts'
 

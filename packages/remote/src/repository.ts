@@ -38,7 +38,8 @@ export function createRepository(options: RepositoryOptions): RemoteRepository {
   const { clock, onEvent, origin } = options
   const name = `registry ${options.registry}/${options.repository}`
   const documents = createDocumentCache()
-  const openings = new Map<Digest, number>()
+  const nextHosts = new Map<Digest, number>()
+  const hostCount = options.mirrors.length + 1
   const target = createRepositoryTarget(name, options, documents)
 
   const askFor = (reference: string, { signal }: CallOptions) => {
@@ -70,10 +71,17 @@ export function createRepository(options: RepositoryOptions): RemoteRepository {
       const known = documents.get(descriptor.digest)
       if (known?.byteLength === descriptor.size) return once(known.subarray(start))
       if (start > 0 && start >= descriptor.size) return once(new Uint8Array())
-      // Opened again from the start, the first bytes were probably bad: begin with the next host.
-      const skip = start === 0 ? (openings.get(descriptor.digest) ?? 0) : 0
-      if (start === 0 && options.mirrors.length > 0) openings.set(descriptor.digest, skip + 1)
-      return openContent(options, descriptor, { start, skip, name, signal })
+      // Opened again from the start, the first bytes were probably bad: begin with the host after theirs.
+      const firstHost = start === 0 ? (nextHosts.get(descriptor.digest) ?? 0) : 0
+      return openContent(options, descriptor, {
+        start,
+        firstHost,
+        name,
+        signal,
+        onHost: (position) => {
+          if (hostCount > 1) nextHosts.set(descriptor.digest, (position + 1) % hostCount)
+        },
+      })
     },
     async tag(tagName, descriptor, call) {
       checkReference(tagName)
