@@ -1,0 +1,26 @@
+export { decompressed, type DecompressOptions, detectCompression, gzipped } from './compression.ts'
+export {
+  createIndexEncoder,
+  decodeLayerIndex,
+  encodeLayerIndex,
+  type IndexEncoder,
+} from './index-codec.ts'
+export type { IndexedFile } from './index-file.ts'
+export {
+  type IndexFileOptions,
+  type IndexPool,
+  type IndexPoolOptions,
+  openIndexPool,
+} from './index-pool.ts'
+export type { LayerEntry, LayerEntryType } from './layer-entry.ts'
+export { indexLayer, type IndexOptions, type LayerIndex, scanLayer } from './layer-index.ts'
+export { baseName, cleanPath, parentPath, rootPath } from './layer-path.ts'
+export { decodeName, encodeName, shownName } from './tar-name.ts'
+export {
+  createTarReader,
+  type TarEntry,
+  type TarEntryType,
+  type TarLimits,
+  type TarReader,
+  type TarSink,
+} from './tar-reader.ts'
