@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import path from 'node:path'
@@ -111,6 +111,7 @@ async function run(
   input: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Outcome> {
+  const { spawn } = process.getBuiltinModule('node:child_process')
   const child = spawn(file, [action], {
     env: { ...env },
     cwd: path.dirname(file),

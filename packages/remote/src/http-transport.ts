@@ -13,12 +13,13 @@ import {
 } from './http.ts'
 import { networkError, privateAddressRefused, timeoutError } from './network-error.ts'
 import { proxyFor } from './proxy.ts'
+import { readRootCertificates, type RootCertificateSources } from './root-certificates.ts'
 import type { ProxySettings } from './settings.ts'
 
 export interface HttpTransportOptions {
   readonly proxies?: ProxySettings
-  /** Authorities trusted in addition to Node's (PEM). */
-  readonly extraRoots?: readonly string[]
+  /** Authorities trusted in addition to Node's and the system's. Default: none. */
+  readonly rootCertificates?: RootCertificateSources
   readonly limits?: Partial<HttpLimits>
 }
 
@@ -29,6 +30,9 @@ export interface HttpTransportOptions {
 export function createHttpTransport(options: HttpTransportOptions = {}): HttpTransport {
   const limits = { ...defaultHttpLimits, ...options.limits }
   const agents = new Map<string, Agent>()
+  let known: readonly string[] | undefined
+  const roots = (): readonly string[] =>
+    (known ??= readRootCertificates(options.rootCertificates ?? { files: [], directories: [] }))
 
   function agentFor(request: HttpRequest, proxy: string | undefined): Agent {
     const secure = request.url.protocol === 'https:'
@@ -40,7 +44,7 @@ export function createHttpTransport(options: HttpTransportOptions = {}): HttpTra
     ])
     let agent = agents.get(key)
     if (agent === undefined) {
-      agent = createAgent(request, proxy, options.extraRoots ?? [])
+      agent = createAgent(request, proxy, roots)
       agents.set(key, agent)
     }
     return agent
@@ -78,7 +82,7 @@ class StaleConnection extends Error {}
 function createAgent(
   request: HttpRequest,
   proxy: string | undefined,
-  extraRoots: readonly string[],
+  roots: () => readonly string[],
 ): Agent {
   const shared: AgentOptions = {
     keepAlive: true,
@@ -92,13 +96,11 @@ function createAgent(
     return new HttpAgent(shared)
   }
   const { Agent: HttpsAgent } = process.getBuiltinModule('node:https')
-  const tls = process.getBuiltinModule('node:tls')
-  const own = [...extraRoots, ...(request.tls?.ca ?? [])]
   return new HttpsAgent({
     ...shared,
     rejectUnauthorized: !request.skipVerify,
     minVersion: 'TLSv1.2',
-    ...(own.length === 0 ? {} : { ca: [...tls.getCACertificates('default'), ...own] }),
+    ...(request.skipVerify ? {} : { ca: [...roots(), ...(request.tls?.ca ?? [])] }),
     ...(request.tls?.cert === undefined ? {} : { cert: request.tls.cert }),
     ...(request.tls?.key === undefined ? {} : { key: request.tls.key }),
   })

@@ -26,6 +26,7 @@ export {
 } from './remote.ts'
 export type { FetchedManifest } from './manifest-fetch.ts'
 export type { RemoteRepository } from './repository.ts'
+export type { RootCertificateSources } from './root-certificates.ts'
 export type { RetryEvent } from './retry.ts'
 export {
   defaultSettings,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { invalid, list, readCertsDir, readPem } from './certs-dir.ts'
+import { invalid, readCertsDir } from './certs-dir.ts'
 import { readHostsDir } from './hosts-toml.ts'
 import { readRegistriesConf } from './registries-conf.ts'
 import type { ProxySettings, RegistryRule, RemoteSettings, TlsSettings } from './settings.ts'
@@ -41,7 +41,10 @@ export async function loadSettings(options: LoadOptions): Promise<RemoteSettings
       path.join(etc, 'docker', 'certs.d'),
       path.join(config, 'containers', 'certs.d'),
     ]),
-    extraRoots: await readRoots(env),
+    rootCertificates: {
+      files: env['SSL_CERT_FILE'] ? [env['SSL_CERT_FILE']] : [],
+      directories: (env['SSL_CERT_DIR'] ?? '').split(':').filter((name) => name !== ''),
+    },
     rules: [...new Map(rules.flat().map((rule) => [rule.prefix, rule])).values()],
     proxies: readProxies(env),
     trustedRealms: readTrustedRealms(words(env['KATMAN_TRUSTED_REALMS'])),
@@ -71,18 +74,6 @@ async function readTls(directories: readonly string[]): Promise<ReadonlyMap<stri
     }
   }
   return result
-}
-
-async function readRoots(env: LoadOptions['env']): Promise<readonly string[]> {
-  const roots: string[] = []
-  if (env['SSL_CERT_FILE']) roots.push(await readPem(env['SSL_CERT_FILE']))
-  for (const directory of env['SSL_CERT_DIR']?.split(':') ?? []) {
-    if (directory === '') continue
-    for (const name of await list(directory)) {
-      if (/\.(?:pem|crt|cer)$/.test(name)) roots.push(await readPem(path.join(directory, name)))
-    }
-  }
-  return roots
 }
 
 function readProxies(env: LoadOptions['env']): ProxySettings {

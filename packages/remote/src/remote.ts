@@ -58,7 +58,7 @@ export function createRemote(options: RemoteOptions): Remote {
     options.transport ??
     createHttpTransport({
       proxies: settings.proxies,
-      extraRoots: settings.extraRoots,
+      rootCertificates: settings.rootCertificates,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     })
   const sessions = new Map<string, Session>()

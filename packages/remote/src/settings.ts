@@ -1,3 +1,5 @@
+import type { RootCertificateSources } from './root-certificates.ts'
+
 /** Certificates for one registry host. PEM texts. */
 export interface TlsSettings {
   /** Certificate authorities trusted in addition to the system's. */
@@ -66,8 +68,8 @@ export interface RemoteSettings {
   readonly insecureRegistries: readonly string[]
   /** By exact `host[:port]`. */
   readonly tls: ReadonlyMap<string, TlsSettings>
-  /** Authorities trusted for every host, in addition to Node's (PEM). */
-  readonly extraRoots: readonly string[]
+  /** Authorities trusted for every host, in addition to Node's and the system's. */
+  readonly rootCertificates: RootCertificateSources
   readonly rules: readonly RegistryRule[]
   readonly proxies: ProxySettings
   /** Registry host → hosts of other domains that may get its credentials as token realm. */
@@ -78,7 +80,7 @@ export interface RemoteSettings {
 export const defaultSettings: RemoteSettings = {
   insecureRegistries: [],
   tls: new Map(),
-  extraRoots: [],
+  rootCertificates: { files: [], directories: [] },
   rules: [],
   proxies: {},
   trustedRealms: new Map(),

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { parse } from 'smol-toml'
 import { invalid } from './certs-dir.ts'
 
 /** A TOML table. */
@@ -13,6 +12,8 @@ export async function readToml(file: string): Promise<Table | undefined> {
   } catch {
     return undefined
   }
+  // Most machines have no such file: the parser is loaded for those that do.
+  const { parse } = await import('smol-toml')
   try {
     return parse(content)
   } catch (cause) {
