@@ -1,4 +1,4 @@
-import type { Digest } from '@katman/oci'
+import type { Descriptor, Digest } from '@katman/oci'
 import type { IndexPool, LayerIndex } from '@katman/layer'
 import type { WriteOptions } from '@katman/transfer'
 
@@ -11,10 +11,10 @@ export interface IndexedLayer {
 
 /** Makes and reads layer indexes; the worker threads and the code for them come at first use. */
 export interface LayerIndexer {
-  /** Reads a blob's file, which begins with `head`, and checks that the layer in it is `diffID`. */
+  /** Reads a blob's file and checks that the layer in it is `diffID`. */
   index(
     file: string,
-    head: Uint8Array,
+    blob: Descriptor,
     diffID: Digest,
     options: WriteOptions,
   ): Promise<IndexedLayer>
@@ -28,23 +28,25 @@ export interface LayerIndexerOptions {
 }
 
 /** A pool of worker threads that starts at the first layer. */
-export function createLayerIndexer(options: LayerIndexerOptions): LayerIndexer {
+export function createLayerIndexer({ workers, workerUrl }: LayerIndexerOptions): LayerIndexer {
   let pool: Promise<IndexPool> | undefined
   const start = async (): Promise<IndexPool> => {
     const { openIndexPool } = await import('@katman/layer')
-    return openIndexPool({ workers: options.workers, workerUrl: options.workerUrl })
+    return openIndexPool({
+      ...(workers === undefined ? {} : { workers }),
+      ...(workerUrl === undefined ? {} : { workerUrl }),
+    })
   }
   return {
-    async index(file, head, diffID, { signal, onProgress }) {
-      const { detectCompression } = await import('@katman/layer')
-      // As docker does: the bytes tell how they are compressed, whatever the media type says.
-      const compression = detectCompression(head)
+    async index(file, { size }, diffID, { signal, onProgress }) {
       pool ??= start()
-      return (await pool).indexFile(file, compression, {
-        expectedDiffID: diffID,
-        signal,
-        onProgress: (bytes) => onProgress?.({ state: 'indexing', bytes }),
-      })
+      onProgress?.({ state: 'indexing', bytes: 0 })
+      // As docker does: the bytes tell how they are compressed, whatever the media type says.
+      const layer = await (
+        await pool
+      ).indexFile(file, 'detect', diffID, signal === undefined ? {} : { signal })
+      onProgress?.({ state: 'indexing', bytes: size })
+      return layer
     },
     async decode(bytes) {
       const { decodeLayerIndex } = await import('@katman/layer')
