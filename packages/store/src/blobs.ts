@@ -31,7 +31,8 @@ export async function blobState(
   const { files, layout } = context
   const file = layout.blob(descriptor.digest)
   let facts = files.stat(file)
-  if (facts === undefined && (await restoreBlob(context, descriptor.digest))) facts = files.stat(file)
+  if (facts === undefined && (await restoreBlob(context, descriptor.digest)))
+    facts = files.stat(file)
   if (facts === undefined) return 'missing'
   if (facts.kind !== 'file' || facts.size !== descriptor.size) return 'damaged'
   if (!isDocument(descriptor)) return 'good'

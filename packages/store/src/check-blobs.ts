@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { type Digest, digestAlgorithm, digestHex, isDigest } from '@katman/oci'
-import { type CheckState, report, visit } from './check.ts'
+import { type CheckState, report, visit } from './check-state.ts'
 import { openBlob, quarantine, restoreBlob } from './blobs.ts'
 import { errorCode } from './files.ts'
 import { refetch } from './refetch.ts'
@@ -26,10 +26,14 @@ export async function checkBlobs(state: CheckState): Promise<void> {
         const problem = await problemOf(state, digest, file)
         if (problem !== undefined) await reportBlob(state, digest, file, problem)
       } else {
-        await report(state, { kind: 'blob', path: file, problem: 'is not named by a digest' }, () => {
-          quarantine(context, file, 'blob.stranger')
-          return true
-        })
+        await report(
+          state,
+          { kind: 'blob', path: file, problem: 'is not named by a digest' },
+          () => {
+            quarantine(context, file, 'blob.stranger')
+            return true
+          },
+        )
       }
     }
   }

@@ -5,7 +5,7 @@ import {
   parseImageConfig,
   parseManifest,
 } from '@katman/oci'
-import { type CheckState, type NeededContent, report, visit } from './check.ts'
+import { type CheckState, type NeededContent, report, visit } from './check-state.ts'
 import { quarantine, readDocument } from './blobs.ts'
 import { layersOf, manifestsOf } from './closure.ts'
 import { writeImage } from './image-files.ts'

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import path from 'node:path'
 import type { Bytes, Digest } from '@katman/oci'
 import { isKatmanError, KatmanError } from '@katman/oci'
-import { type CheckState, type MutableProblem, report, visit } from './check.ts'
+import { type CheckState, type MutableProblem, report, visit } from './check-state.ts'
 import { damage, readRecordFile } from './check-records.ts'
 import { quarantine } from './blobs.ts'
 import { hasLayer, type LayerRecord, layerRecordOf } from './layers.ts'
@@ -67,7 +67,12 @@ async function checkLayer(
       await spoil(file, read === undefined ? 'is missing' : damage(false))
       continue
     }
-    const found = { kind: 'layer', path: file, problem: damage(true), ...(diffID && { digest: diffID }) } as const
+    const found = {
+      kind: 'layer',
+      path: file,
+      problem: damage(true),
+      ...(diffID && { digest: diffID }),
+    } as const
     await report(state, found, async () => {
       const { files, lease } = context
       await replaceFile(files, file, encodeRecord(read.value), lease().temporary)
@@ -86,7 +91,9 @@ function isOrigin(name: string): boolean {
 }
 
 function isAbout(value: unknown, diffID: Digest | undefined): boolean {
-  return diffID !== undefined && (value as { diffID?: unknown } | null | undefined)?.diffID === diffID
+  return (
+    diffID !== undefined && (value as { diffID?: unknown } | null | undefined)?.diffID === diffID
+  )
 }
 
 function indexProblem(
@@ -108,7 +115,10 @@ async function indexAgain(
   diffID: Digest,
 ): Promise<boolean> {
   const nothing = async (): Promise<Bytes> => {
-    throw new KatmanError('BLOB_UNKNOWN', `${state.context.name}: no content for ${descriptor.digest}`)
+    throw new KatmanError(
+      'BLOB_UNKNOWN',
+      `${state.context.name}: no content for ${descriptor.digest}`,
+    )
   }
   try {
     await writeContent(state.context, descriptor, nothing, { diffID, signal: state.options.signal })

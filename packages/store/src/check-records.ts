@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type CheckState, report, visit } from './check.ts'
+import { type CheckState, report, visit } from './check-state.ts'
 import { quarantine } from './blobs.ts'
 import { errorCode } from './files.ts'
 import { imageRecordOf } from './image-files.ts'

@@ -1,4 +1,4 @@
-import type { CheckOptions, CheckResult } from './check.ts'
+import type { CheckOptions, CheckResult } from './check-state.ts'
 import type { Store } from './store.ts'
 
 /** {@link Store.check}, as a function. */

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type CheckState, report, visit } from './check.ts'
+import { type CheckState, report, visit } from './check-state.ts'
 import { damage, readRecordFile } from './check-records.ts'
 import { isClaimed, tryClaim } from './claim.ts'
 import { descriptorOf } from './descriptor-record.ts'
@@ -22,8 +22,11 @@ export async function checkIngests(state: CheckState): Promise<void> {
     const expected = descriptorOf(record.value)
     const size = files.stat(path.join(folder, 'data'))?.size ?? 0
     const isTooLong = expected !== undefined && size > expected.size
-    if ((expected !== undefined && record.intact && !isTooLong) || isClaimed(context, folder)) continue
-    const problem = isTooLong ? 'more bytes were received than there are' : damage(expected !== undefined)
+    if ((expected !== undefined && record.intact && !isTooLong) || isClaimed(context, folder))
+      continue
+    const problem = isTooLong
+      ? 'more bytes were received than there are'
+      : damage(expected !== undefined)
     await report(state, { kind: 'ingest', path: file, problem }, () => {
       const claim = tryClaim(context, folder)
       claim?.release({ keep: false })

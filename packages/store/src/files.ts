@@ -21,41 +21,41 @@ export type OpenMode = 'read' | 'create' | 'update'
  */
 export interface Files {
   /** Opens a regular file, or a folder for {@link Files.fsync}; never through a link. New files get 0600. */
-  open(path: string, mode: OpenMode): number
-  close(file: number): void
+  readonly open: (path: string, mode: OpenMode) => number
+  readonly close: (file: number) => void
   /** Reads into the whole buffer, or less at the end of the file. */
-  read(file: number, buffer: Uint8Array, position: number): Promise<number>
+  readonly read: (file: number, buffer: Uint8Array, position: number) => Promise<number>
   /** Writes every chunk, one after the other. */
-  write(file: number, chunks: readonly Uint8Array[], position: number): Promise<void>
+  readonly write: (file: number, chunks: readonly Uint8Array[], position: number) => Promise<void>
   /** Writes a few bytes now. */
-  writeNow(file: number, bytes: Uint8Array, position: number): void
+  readonly writeNow: (file: number, bytes: Uint8Array, position: number) => void
   /** Waits until the device has the file. After an error the file is worthless: never call it again. */
-  fsync(file: number): Promise<void>
-  truncate(file: number, size: number): void
+  readonly fsync: (file: number) => Promise<void>
+  readonly truncate: (file: number, size: number) => void
   /** Reads a small file whole. */
-  readFile(path: string): Uint8Array
+  readonly readFile: (path: string) => Uint8Array
   /** Undefined when there is nothing. */
-  stat(path: string): FileFacts | undefined
+  readonly stat: (path: string) => FileFacts | undefined
   /** The facts of an open file. */
-  statOpen(file: number): FileFacts
-  list(folder: string): readonly string[]
+  readonly statOpen: (file: number) => FileFacts
+  readonly list: (folder: string) => readonly string[]
   /** Makes one folder, 0700. */
-  mkdir(folder: string): void
+  readonly mkdir: (folder: string) => void
   /** Takes every right from others: 0700. */
-  makePrivate(folder: string): void
+  readonly makePrivate: (folder: string) => void
   /** A second name for a file; fails when the name is taken. */
-  link(from: string, to: string): void
+  readonly link: (from: string, to: string) => void
   /** Replaces a file; fails on a folder that is not empty. */
-  rename(from: string, to: string): void
-  unlink(path: string): void
-  rmdir(folder: string): void
+  readonly rename: (from: string, to: string) => void
+  readonly unlink: (path: string) => void
+  readonly rmdir: (folder: string) => void
   /** Bytes this user may still write to the file system of a path. */
-  freeBytes(path: string): number
+  readonly freeBytes: (path: string) => number
   /**
    * Takes the kernel's exclusive lock of an open file without waiting. It falls with the file, and with the
    * process however that dies.
    */
-  lock(file: number): 'locked' | 'busy' | 'unsupported'
+  readonly lock: (file: number) => 'locked' | 'busy' | 'unsupported'
 }
 
 /** The `code` of a file error. */

@@ -1,4 +1,4 @@
-export type { CheckEvent, CheckOptions, CheckResult, Problem } from './check.ts'
+export type { CheckEvent, CheckOptions, CheckResult, Problem } from './check-state.ts'
 export { checkStore } from './check-store.ts'
 export type { CollectedItem, CollectOptions, CollectResult } from './collect-garbage.ts'
 export type { DiskUsage } from './disk-usage.ts'

@@ -55,10 +55,14 @@ export async function readLayerIndex(context: StoreContext, diffID: Digest): Pro
     })
   }
   if (hash('sha256', bytes) !== record.indexHash) {
-    throw new KatmanError('LAYER_DAMAGED', `${context.name}: the index of layer ${diffID} is damaged`, {
-      hint: 'run: katman fsck --repair',
-      details: { diffID },
-    })
+    throw new KatmanError(
+      'LAYER_DAMAGED',
+      `${context.name}: the index of layer ${diffID} is damaged`,
+      {
+        hint: 'run: katman fsck --repair',
+        details: { diffID },
+      },
+    )
   }
   return context.indexer().decode(bytes)
 }
@@ -76,8 +80,7 @@ export async function prepareLayer(
 ): Promise<PreparedLayer> {
   const { files } = context
   const folder = path.join(context.lease().temporary, randomUUID())
-  const head = await readHead(context, file)
-  const layer = await context.indexer().index(file, head, diffID, options)
+  const layer = await context.indexer().index(file, blob, diffID, options)
   const record: LayerRecord = {
     diffID,
     size: layer.size,
@@ -143,16 +146,6 @@ async function commitLayer(
     }
   }
   await syncFolder(files, layout.folder('layers'))
-}
-
-async function readHead({ files }: StoreContext, file: string): Promise<Uint8Array> {
-  const handle = files.open(file, 'read')
-  try {
-    const head = new Uint8Array(16)
-    return head.subarray(0, await files.read(handle, head, 0))
-  } finally {
-    files.close(handle)
-  }
 }
 
 function readRecordIn(

@@ -68,7 +68,8 @@ export function ifDead(files: Files, path: string, whenDead: () => void = () => 
     if (lock === 'busy') return false
     // Without a kernel lock on either side only the process table can tell.
     if (lock === 'unsupported' && owner === undefined && isNew(files.statOpen(handle))) return false
-    if ((lock === 'unsupported' || owner?.lock === 'none') && owner && mayBeAlive(owner)) return false
+    if ((lock === 'unsupported' || owner?.lock === 'none') && owner && mayBeAlive(owner))
+      return false
     if (files.stat(path)?.inode !== files.statOpen(handle).inode) return false
     whenDead()
     return true

@@ -22,7 +22,7 @@ export function openNodeFiles(): Files {
     read: (file, buffer, position) => readFully(file, buffer, position),
     write: (file, chunks, position) => writeFully(file, chunks, position),
     writeNow(file, bytes, position) {
-      for (let done = 0; done < bytes.byteLength; ) {
+      for (let done = 0; done < bytes.byteLength;) {
         done += fs.writeSync(file, bytes, done, bytes.byteLength - done, position + done)
       }
     },

@@ -4,10 +4,9 @@ import { type Descriptor, digestAlgorithm, digestHex, isKatmanError } from '@kat
 import { digestMismatch, type Opener, sizeMismatch, type WriteOptions } from '@katman/transfer'
 import type { StoreContext } from './context.ts'
 import { isFileError } from './clear-errors.ts'
-import { quietly } from './publish.ts'
 import { encodeRecord } from './record-file.ts'
 import { announceSpace } from './space.ts'
-import { writeNewFile } from './publish.ts'
+import { quietly, writeNewFile } from './publish.ts'
 
 /** Written at once when the device is idle … */
 const smallBatchBytes = 256 * 1024
@@ -117,7 +116,7 @@ async function hashKept(
   options: WriteOptions,
 ): Promise<void> {
   const buffer = Buffer.allocUnsafeSlow(Math.min(size, largeBatchBytes))
-  for (let position = 0; position < size; ) {
+  for (let position = 0; position < size;) {
     options.signal?.throwIfAborted()
     const rest = buffer.subarray(0, Math.min(buffer.byteLength, size - position))
     const count = await context.files.read(handle, rest, position)
@@ -180,8 +179,12 @@ async function receiveRest(
     }
   } finally {
     // Also after a failure: what came is kept for the next attempt.
-    await flush().finally(() => writing)
-    space.release()
+    try {
+      await flush()
+      await writing
+    } finally {
+      space.release()
+    }
   }
   return received
 }

@@ -48,7 +48,8 @@ export function referenceRecordOf(value: unknown): ReferenceRecord | undefined {
   const { name, target, image, updatedAt, from } = value as Record<string, unknown>
   const descriptor = descriptorOf(target)
   if (typeof name !== 'string' || descriptor === undefined) return undefined
-  if (typeof image !== 'string' || !isDigest(image) || typeof updatedAt !== 'string') return undefined
+  if (typeof image !== 'string' || !isDigest(image) || typeof updatedAt !== 'string')
+    return undefined
   return {
     name,
     target: descriptor,

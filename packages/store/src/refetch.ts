@@ -1,5 +1,5 @@
 import { type Bytes, KatmanError } from '@katman/oci'
-import type { CheckState, NeededContent } from './check.ts'
+import type { CheckState, NeededContent } from './check-state.ts'
 import { writeContent } from './write.ts'
 
 /** Fetches lost content from one of the places it came from. False when none has it. */

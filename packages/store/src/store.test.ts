@@ -77,17 +77,22 @@ describe('openStore', () => {
 })
 
 describe('Store.write', () => {
-  it.each([0, 1, 70_000, 3_000_000])('keeps %i bytes and gives them back from any byte', async (size) => {
-    const bytes = randomBytes(size)
-    await usingStore(async (store) => {
-      const { descriptor, opened } = await putBytes(store, bytes)
-      expect(opened).toEqual([0])
-      expect(await store.has(descriptor)).toBe(true)
-      expect(await collect(await store.open(descriptor))).toEqual(bytes)
-      const start = Math.floor(size / 2)
-      expect(await collect(await store.open(descriptor, { start }))).toEqual(bytes.subarray(start))
-    })
-  })
+  it.each([0, 1, 70_000, 3_000_000])(
+    'keeps %i bytes and gives them back from any byte',
+    async (size) => {
+      const bytes = randomBytes(size)
+      await usingStore(async (store) => {
+        const { descriptor, opened } = await putBytes(store, bytes)
+        expect(opened).toEqual([0])
+        expect(await store.has(descriptor)).toBe(true)
+        expect(await collect(await store.open(descriptor))).toEqual(bytes)
+        const start = Math.floor(size / 2)
+        expect(await collect(await store.open(descriptor, { start }))).toEqual(
+          bytes.subarray(start),
+        )
+      })
+    },
+  )
 
   it('keeps sha384 and sha512 content', async () => {
     await usingStore(async (store) => {
@@ -181,7 +186,10 @@ describe('Store.write', () => {
     await usingStore(async (store) => {
       const { descriptor } = await putBytes(store, bytes)
       const document = { ...descriptor, mediaType: mediaTypes.ociManifest }
-      fs.writeFileSync(path.join(root, 'blobs', descriptor.digest.replace(':', '/')), '{"schemaVersion":3}')
+      fs.writeFileSync(
+        path.join(root, 'blobs', descriptor.digest.replace(':', '/')),
+        '{"schemaVersion":3}',
+      )
       expect(await store.has(document)).toBe(false)
       await store.write(document, async () => chunks(bytes))
       expect(await readVerified(store, document)).toEqual(bytes)

@@ -1,7 +1,7 @@
 import type { Digest } from '@katman/oci'
 import type { LayerIndex } from '@katman/layer'
 import type { CallOptions, Source, Target } from '@katman/transfer'
-import type { CheckOptions, CheckResult } from './check.ts'
+import type { CheckOptions, CheckResult } from './check-state.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import type { CollectOptions, CollectResult } from './collect-garbage.ts'
 import type { ImageRecord, ReferenceRecord } from './records.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Descriptor, Digest } from '@katman/oci'
+import { type Descriptor, type Digest, isKatmanError } from '@katman/oci'
 import { type Opener, verified, type WriteOptions } from '@katman/transfer'
 import { blobState, publishBlob, quarantine } from './blobs.ts'
 import { type Claim, tryClaim } from './claim.ts'
@@ -105,8 +105,9 @@ async function writeClaimed(
         received.isComplete = true
         return prepare(file)
       }).catch((error: unknown) => {
-        // Complete content that is no good layer will not become one; only a cancelled one is worth keeping.
-        if (!received.isComplete || options.signal?.aborted) onReceiveError(error)
+        // Complete content that is no good layer will not become one; it is kept when nobody could look.
+        const isUnjudged = options.signal?.aborted || isIndexerFailure(error)
+        if (!received.isComplete || isUnjudged) onReceiveError(error)
         throw error
       })
       await publishBlob(context, path.join(folder, 'data'), descriptor)
@@ -158,7 +159,8 @@ async function claimContent(
   let seen = -1
   for (let round = 0; ; round++) {
     signal?.throwIfAborted()
-    if (round > 0 && (await missingPart(context, descriptor, diffID)) === undefined) return undefined
+    if (round > 0 && (await missingPart(context, descriptor, diffID)) === undefined)
+      return undefined
     // Asking whether the owner lives costs a process: not in every round while it makes progress.
     const bytes = files.stat(path.join(folder, 'data'))?.size ?? 0
     if (bytes === seen || round === 0 || round % 4 === 0) {
@@ -182,6 +184,10 @@ async function missingPart(
   if (state !== 'good') return state
   if (diffID !== undefined && !hasLayer(context, diffID, descriptor.digest)) return 'layer'
   return undefined
+}
+
+function isIndexerFailure(error: unknown): boolean {
+  return isKatmanError(error, 'INDEX_WORKER_FAILED') || isKatmanError(error, 'INDEX_POOL_CLOSED')
 }
 
 function holdContent(context: StoreContext, descriptor: Descriptor, diffID?: Digest): void {
