@@ -3,26 +3,14 @@ import { isKatmanError } from '@katman/oci'
 import type { Command } from './command.ts'
 import { type Context, type Environment, storeRoot } from './context.ts'
 import { CommandFailure, plainFailure } from './failure.ts'
-import { findCommand } from './find-command.ts'
+import { childrenOfPath, findCommand } from './find-command.ts'
+import { globalFlags } from './global-flags.ts'
 import { processOutput } from './output.ts'
 import { checkArgumentCount } from './terminal/argument-count.ts'
 import { parseArguments } from './terminal/arguments.ts'
 import { escapeTerminal } from './terminal/escape.ts'
-import { defineFlags } from './terminal/flags.ts'
+import { suggestNames } from './terminal/suggest.ts'
 import { version } from './version.ts'
-
-/** Options that stand before the command. */
-export const globalFlags = defineFlags([
-  {
-    name: 'config',
-    type: 'string',
-    env: 'DOCKER_CONFIG',
-    help: 'Folder of config.json with credentials (default ~/.docker)',
-  },
-  { name: 'debug', short: 'D', type: 'bool', help: 'Show the chain of causes of an error' },
-  { name: 'root', type: 'string', env: 'KATMAN_ROOT', help: 'Folder of the local store' },
-  { name: 'version', short: 'v', type: 'bool', help: 'Print the version and quit' },
-])
 
 /** Runs the program: the one place that sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -74,7 +62,7 @@ export async function runProgram(
     }
     return await runWords(context, parsed.positionals, parsed.help)
   } catch (error) {
-    return report(error, surroundings, debug, stderr)
+    return report(await withUsage(error, surroundings.program, []), surroundings, debug, stderr)
   }
 }
 
@@ -150,7 +138,6 @@ async function runCommand(
   words: readonly string[],
 ): Promise<number> {
   const name = [context.program, ...called].join(' ')
-  const usage = `Usage:  ${name} ${command.usage}`
   try {
     const parsed = parseArguments(command.flags, words, { env: context.env })
     for (const notice of parsed.notices) context.stderr.write(`${notice}\n`)
@@ -159,28 +146,28 @@ async function runCommand(
     const module = await command.load()
     return (await module.run(context, parsed.values, parsed.positionals)) ?? 0
   } catch (error) {
-    throw withUsage(error, context.program, name, usage)
+    throw await withUsage(error, context.program, called)
   }
 }
 
 /** Adds docker's lines about usage to an error in the command line. */
-function withUsage(error: unknown, program: string, name: string, usage: string): unknown {
-  if (isKatmanError(error, 'USAGE_FLAG')) {
-    const lines = [error.message, '', usage, '', `Run '${name} --help' for more information`]
-    return new CommandFailure(lines.join('\n'), { exitCode: 125, cause: error })
-  }
-  if (isKatmanError(error, 'USAGE_ARGS')) {
-    const pointer = String(error.details['pointer'])
-    const lines = [
-      `${program}: ${error.message}`,
-      '',
-      usage,
-      '',
-      `${pointer} '${name} --help' for more information`,
-    ]
-    return new CommandFailure(lines.join('\n'), { cause: error })
-  }
-  return error
+async function withUsage(
+  error: unknown,
+  program: string,
+  called: readonly string[],
+): Promise<unknown> {
+  if (!isKatmanError(error, 'USAGE_FLAG') && !isKatmanError(error, 'USAGE_ARGS')) return error
+  const { commandHelp, renderUsageError } = await loadHelp()
+  const text = renderUsageError(error, commandHelp(called), { program }) ?? error.message
+  const exitCode = Number(error.details['exitCode'] ?? 1)
+  return new CommandFailure(text.trimEnd(), { exitCode, cause: error })
+}
+
+async function loadHelp(): Promise<
+  typeof import('./help-text.ts') & typeof import('./terminal/help.ts')
+> {
+  const [text, layout] = await Promise.all([import('./help-text.ts'), import('./terminal/help.ts')])
+  return { ...text, ...layout }
 }
 
 async function unknownCommand(
@@ -188,17 +175,13 @@ async function unknownCommand(
   groupPath: readonly string[],
   word: string,
 ): Promise<CommandFailure> {
-  const group = [program, ...groupPath].join(' ')
-  const lines = [`${program}: unknown command: ${group} ${escapeTerminal(word)}`, '']
-  if (groupPath.length > 0) lines.push(`Usage:  ${group}`, '')
-  if (program !== 'docker') {
-    const { suggestedCommands } = await import('./suggest.ts')
-    for (const suggestion of suggestedCommands(groupPath, word)) {
-      lines.push(`Did you mean: ${program} ${suggestion}`, '')
-    }
-  }
-  lines.push(`Run '${group} --help' for more information`)
-  return new CommandFailure(lines.join('\n'))
+  const { commandHelp, renderUnknownCommand } = await loadHelp()
+  const text = renderUnknownCommand(escapeTerminal(word), commandHelp(groupPath), { program })
+  // docker has no such line; linked as docker, neither have we.
+  const names = childrenOfPath(groupPath).map((child) => child.word)
+  const [nearest] = program === 'docker' ? [] : suggestNames(word, names)
+  const hint = nearest === undefined ? '' : `\nhint: ${[program, ...groupPath, nearest].join(' ')}`
+  return new CommandFailure(text.trimEnd() + hint)
 }
 
 async function showHelp(
@@ -206,8 +189,9 @@ async function showHelp(
   called: readonly string[],
   where: 'stdout' | 'stderr',
 ): Promise<number> {
-  const { helpText } = await import('./help-text.ts')
-  context[where].write(helpText(context.program, called))
+  const { commandHelp, renderHelp } = await loadHelp()
+  const columns = context[where].columns || 80
+  context[where].write(renderHelp(commandHelp(called), { program: context.program, columns }))
   return 0
 }
 
@@ -218,9 +202,9 @@ function report(
   debug: boolean,
   stderr: Surroundings['stderr'],
 ): number {
-  const { program, signal } = surroundings
+  const { signal } = surroundings
   const shown = signal.aborted && signal.reason instanceof CommandFailure ? signal.reason : error
-  const failure = asFailure(shown, program)
+  const failure = plainFailure(shown)
   if (failure.message !== '') stderr.write(`${failure.message}\n`)
   if (debug) {
     for (let cause: unknown = failure.cause; cause instanceof Error; cause = cause.cause) {
@@ -229,14 +213,6 @@ function report(
     }
   }
   return failure.exitCode
-}
-
-function asFailure(error: unknown, program: string): CommandFailure {
-  if (isKatmanError(error, 'USAGE_FLAG')) {
-    const usage = `Usage:  ${program} [OPTIONS] COMMAND [ARG...]`
-    return withUsage(error, program, program, usage) as CommandFailure
-  }
-  return plainFailure(error)
 }
 
 /** `docker` when linked so; any other name is Katman. */

@@ -57,8 +57,8 @@ export async function run(
 }
 
 interface Given {
-  readonly username: string | undefined
-  readonly password: string | undefined
+  readonly username: string
+  readonly password: string
 }
 
 async function storedCredentials(

@@ -13,7 +13,13 @@ import {
 import type { RemoteRepository } from '@katman/remote'
 import { pullImage, type PullResult, type Store } from '@katman/store'
 import type { Context } from '../context.ts'
-import { CommandFailure, daemonFailure, plainFailure } from '../failure.ts'
+import {
+  CommandFailure,
+  daemonFailure,
+  daemonPrefix,
+  dockerText,
+  plainFailure,
+} from '../failure.ts'
 import { chosenPlatform, hostPlatform } from '../host-platform.ts'
 import { createPullLines } from '../pull-lines.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
@@ -72,7 +78,7 @@ async function pullOne(job: PullJob, reference: Reference): Promise<PullResult> 
   const resolved = await repository
     .resolve(reference.digest ?? reference.tag ?? defaultTag, { signal: context.signal })
     .catch((error: unknown) => {
-      throw daemonFailure(error)
+      throw resolveFailure(error, label)
     })
   const shown =
     reference.digest === undefined ? (reference.tag ?? defaultTag) : canonicalReference(label)
@@ -100,7 +106,12 @@ async function pullAllTags(job: PullJob, reference: Reference): Promise<void> {
   try {
     for await (const tag of job.repository.tags({ signal: job.context.signal })) tags.push(tag)
   } catch (error) {
-    throw daemonFailure(error)
+    throw isKatmanError(error, 'NAME_UNKNOWN')
+      ? new CommandFailure(
+          `${daemonPrefix}repository ${familiarName(reference)} not found: ${dockerText(error)}`,
+          { cause: error },
+        )
+      : daemonFailure(error)
   }
   let changed = false
   for (const tag of tags) {
@@ -169,6 +180,24 @@ function statusLine(changed: boolean, name: string): string {
   return changed
     ? `Status: Downloaded newer image for ${name}`
     : `Status: Image is up to date for ${name}`
+}
+
+/** What docker's engine says when a name leads to nothing. */
+function resolveFailure(error: unknown, reference: Reference): CommandFailure {
+  const text = dockerText(error)
+  if (isKatmanError(error, 'MANIFEST_UNKNOWN') || isKatmanError(error, 'NAME_UNKNOWN')) {
+    const name = familiarReference(reference)
+    return new CommandFailure(`${daemonPrefix}manifest for ${name} not found: ${text}`, {
+      cause: error,
+    })
+  }
+  if (isKatmanError(error, 'DENIED')) {
+    return new CommandFailure(
+      `${daemonPrefix}pull access denied for ${familiarName(reference)}, repository does not exist or may require 'docker login': ${text}`,
+      { cause: error },
+    )
+  }
+  return daemonFailure(error)
 }
 
 /** Errors inside the stream have no prefix; what went wrong with bytes has docker's words. */

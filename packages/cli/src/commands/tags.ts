@@ -45,18 +45,17 @@ export async function run(
     const rows = namesOnly
       ? tags.map((tag) => ({ tag, digest: '' }))
       : await withDigests(context, repository, tags, flags.platform)
-    const text = flags.quiet
-      ? rows.map((row) => `${row.tag}\n`).join('')
-      : renderRows({
-          rows,
-          fields: {
-            Tag: { header: 'TAG', value: (row: TagRow) => row.tag },
-            Digest: { header: 'DIGEST', value: (row: TagRow) => row.digest },
-          },
-          defaultFields: flags.noDigests ? ['Tag'] : ['Tag', 'Digest'],
-          format: flags.format,
-          type: 'tagContext',
-        })
+    const text = renderRows({
+      rows,
+      fields: {
+        Tag: { header: 'TAG', value: (row: TagRow) => row.tag },
+        Digest: { header: 'DIGEST', value: (row: TagRow) => row.digest },
+      },
+      defaultTable: flags.noDigests ? ['Tag'] : ['Tag', 'Digest'],
+      format: flags.format,
+      quiet: flags.quiet ? 'Tag' : undefined,
+      typeName: 'tagContext',
+    })
     context.stdout.write(text)
   } catch (error) {
     throw plainFailure(error)
