@@ -30,9 +30,10 @@ export function detectCompression(firstBytes: Uint8Array): LayerCompression {
 }
 
 /**
- * The uncompressed bytes of a layer; `detect` looks at its first bytes, as docker does. gzip: any number of members, NULs behind them are padding. zstd: any number of
- * frames, a window of at most 128 MiB. Throws `LAYER_COMPRESSION_INVALID` for damaged, cut or foreign bytes and for
+ * The uncompressed bytes of a layer; `detect` looks at its first bytes, as docker does. gzip: any number of members,
+ * NULs behind them are padding. zstd: any number of frames, a window of at most 128 MiB. Throws `LAYER_COMPRESSION_INVALID` for damaged, cut or foreign bytes and for
  * anything else behind the last member or frame, `LAYER_TOO_LARGE` beyond `maxBytes`. Errors of `source` pass through.
+ * A chunk of `source` is used up before the next one is asked for.
  */
 export async function* decompressed(
   source: Bytes,

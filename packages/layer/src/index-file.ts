@@ -70,9 +70,10 @@ export async function indexFile(job: IndexJob, signal?: AbortSignal): Promise<In
 
 async function* readFile(path: string, hash: Hash | undefined): Bytes {
   const file = openSync(path, 'r')
+  // One buffer for all reads: who reads on has used the last chunk up.
+  const buffer = Buffer.allocUnsafeSlow(chunkBytes)
   try {
     for (;;) {
-      const buffer = Buffer.allocUnsafeSlow(chunkBytes)
       const count = readSync(file, buffer)
       if (count === 0) return
       const chunk = buffer.subarray(0, count)

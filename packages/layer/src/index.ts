@@ -24,3 +24,13 @@ export {
   type TarReader,
   type TarSink,
 } from './tar-reader.ts'
+export { tarBytes, tarHeader, type TarInput, writeTar } from './tar-writer.ts'
+export {
+  type DeletedPath,
+  type HiddenPath,
+  layerChanges,
+  type LayerChange,
+  type LayerChanges,
+} from './layer-changes.ts'
+export { type HiddenBy } from './layer-tree.ts'
+export { unionOf, type UnionEntry } from './union.ts'
