@@ -112,6 +112,10 @@ describe('parseArguments', () => {
     [['-izt'], "unknown shorthand flag: 'z' in -zt"],
     [['-='], "unknown shorthand flag: '=' in -="],
     [['-é'], "unknown shorthand flag: 'Ã' in -é"],
+    [
+      ['-h=maybe'],
+      'invalid argument "maybe" for "--help" flag: strconv.ParseBool: parsing "maybe": invalid syntax',
+    ],
     [['---'], 'bad flag syntax: ---'],
     [['--=x'], 'bad flag syntax: --=x'],
     [['--format'], 'flag needs an argument: --format'],

@@ -91,16 +91,12 @@ function createReader(flags: readonly FlagSpec[]) {
     for (let tail = letters; tail !== '';) {
       const letter = String.fromCodePoint(tail.codePointAt(0) ?? 0)
       const after = tail.slice(letter.length)
-      const flag = byShort.get(letter)
-      if (flag === undefined && letter === 'h') {
-        notices.push('Flag shorthand -h has been deprecated, use --help')
-        set(helpFlag, 'true')
-        tail = after
-        continue
-      }
+      const isHelp = letter === 'h' && !byShort.has(letter)
+      const flag = isHelp ? helpFlag : byShort.get(letter)
       if (flag === undefined) {
         throw flagError(`unknown shorthand flag: ${quoteFirstByte(letter)} in -${tail}`)
       }
+      if (isHelp) notices.push('Flag shorthand -h has been deprecated, use --help')
       // A lone `=` is no value, as pflag wants at least one character behind it.
       if (after.length > 1 && after.startsWith('=')) return set(flag, after.slice(1))
       const bare = bareValue(flag)
