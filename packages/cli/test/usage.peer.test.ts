@@ -137,27 +137,23 @@ describePeers('usage', ['docker'], () => {
     DOCKER_HOST: 'unix:///nonexistent.sock',
   }
 
-  it.for(commands)(
-    'of $path is what docker prints',
-    async (command, context) => {
-      const { stdout } = await runCommand(docker, ['--version'], { env })
-      context.skip(!stdout.includes('version 28.'), `${stdout.trim()} has other words than 28`)
-      let compared = 0
-      for (const line of lines) {
-        const words = line === '' ? [] : line.split(' ')
-        const ours = runOurs(command, words)
-        if (ours === undefined) continue
-        const theirs = await runCommand(docker, [command.path, ...words], { env })
-        const differences = { line, ...ours }
-        // Commands without aliases here are compared in their errors only: their help depends on the engine.
-        const hidesHelp = ours.exitCode === 0 && !command.aliases
-        if (!hidesHelp) expect({ line, ...theirs }).toEqual(differences)
-        compared++
-      }
-      expect(compared).toBeGreaterThan(15)
-    },
-    120_000,
-  )
+  it.for(commands)('of $path is what docker prints', async (command, context) => {
+    const { stdout } = await runCommand(docker, ['--version'], { env })
+    context.skip(!stdout.includes('version 28.'), `${stdout.trim()} has other words than 28`)
+    let compared = 0
+    for (const line of lines) {
+      const words = line === '' ? [] : line.split(' ')
+      const ours = runOurs(command, words)
+      if (ours === undefined) continue
+      const theirs = await runCommand(docker, [command.path, ...words], { env })
+      const differences = { line, ...ours }
+      // Commands without aliases here are compared in their errors only: their help depends on the engine.
+      const hidesHelp = ours.exitCode === 0 && !command.aliases
+      if (!hidesHelp) expect({ line, ...theirs }).toEqual(differences)
+      compared++
+    }
+    expect(compared).toBeGreaterThan(15)
+  })
 })
 
 interface Printed {
