@@ -16,11 +16,14 @@ const emptyDigests: ReadonlySet<string> = new Set(
 /** Checks every blob that is here, then that every needed one is. */
 export async function checkBlobs(state: CheckState): Promise<void> {
   const { context } = state
+  // Documents were looked at on the way to the others.
+  const isKnown = (file: string): boolean => state.problems.some(({ path: at }) => at === file)
   for (const algorithm of ['sha256', 'sha384', 'sha512'] as const) {
     const folder = context.layout.folder(`blobs/${algorithm}`)
     for (const hex of listed(context, folder)) {
       const file = path.join(folder, hex)
       visit(state, file)
+      if (isKnown(file)) continue
       const digest = `${algorithm}:${hex}`
       if (isDigest(digest)) {
         const problem = await problemOf(state, digest, file)
@@ -39,8 +42,7 @@ export async function checkBlobs(state: CheckState): Promise<void> {
   }
   for (const digest of state.needed.keys()) {
     const file = context.layout.blob(digest)
-    const isKnown = state.problems.some((problem) => problem.path === file)
-    if (isKnown || context.files.stat(file) !== undefined) continue
+    if (isKnown(file) || context.files.stat(file) !== undefined) continue
     // A collection that was killed may have it in its trash.
     if (context.files.stat(context.layout.trash('blob', digest)) !== undefined) {
       if (state.options.repair !== undefined) await restoreBlob(context, digest)

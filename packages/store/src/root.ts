@@ -6,7 +6,7 @@ import { folders, type Layout, layoutVersion } from './layout.ts'
 import { ensureFolder, quietly, syncFolder, writeNewFile } from './publish.ts'
 import { encodeRecord, readRecordValue } from './record-file.ts'
 
-const reserveBytes = 1024 * 1024
+const reserveBytes = 256 * 1024
 
 /**
  * Makes the root, or checks the one that is there: a folder of this user's, closed to all others, of a
