@@ -19,7 +19,8 @@ const unitMs: Readonly<Record<string, number>> = {
 export function parseGoDuration(text: string): number | undefined {
   const [, sign, body = ''] = /^([-+]?)(.*)$/s.exec(text) ?? []
   if (body === '0') return 0
-  if (!/^(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(body)) return undefined
+  if (!/^(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(body))
+    return undefined
   let total = 0
   for (const [, number, unit = ''] of body.matchAll(/([0-9.]+)([^0-9.]+)/g)) {
     total += Number(number) * (unitMs[unit] ?? 0)

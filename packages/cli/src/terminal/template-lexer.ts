@@ -61,13 +61,7 @@ export function* lexTemplate(text: string): Generator<Token, void, undefined> {
   }
   const failure = (message: string): Token => ({ type: 'error', value: message, position, line })
   const advance = (end: number): void => {
-    for (
-      let at = text.indexOf('\n', position);
-      at >= 0 && at < end;
-      at = text.indexOf('\n', at + 1)
-    ) {
-      line++
-    }
+    for (let at = position; at < end; at++) if (text[at] === '\n') line++
     position = end
   }
 

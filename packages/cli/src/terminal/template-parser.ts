@@ -386,7 +386,7 @@ function createParser(text: string, templateName: string, functions: ReadonlySet
     const integer = parseGoInt(source)
     if (typeof integer === 'number') return integer
     if (/^[+-]?[0-9]+$/.test(source)) throw fail(`integer overflow: ${quoteGo(source)}`)
-    const isFloat = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(source)
+    const isFloat = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(source)
     if (!isFloat || !Number.isFinite(Number(source))) {
       throw fail(`illegal number syntax: ${quoteGo(source)}`)
     }

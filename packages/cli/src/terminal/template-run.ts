@@ -17,6 +17,8 @@ export interface RunOptions {
 /** Statements and commands a run may evaluate, and characters it may make: hostile templates end here. */
 const maxSteps = 1_000_000
 const maxOutput = 64 * 1024 * 1024
+/** Characters all calls together may read: a step over a long text costs more than one. */
+const maxRead = 256 * 1024 * 1024
 /** Templates within templates. */
 const maxCalls = 100
 
@@ -30,6 +32,7 @@ export function runTemplate(template: ParsedTemplate, data: unknown, options: Ru
   const output: string[] = []
   let steps = 0
   let size = 0
+  let read = 0
   let calls = 0
   let templateName = template.name
   let variables: { readonly name: string; value: unknown }[] = [{ name: '$', value: data }]
@@ -339,6 +342,10 @@ export function runTemplate(template: ParsedTemplate, data: unknown, options: Ru
       return typed(parameterAt(called, index), evaluateOperand(dot, word), word)
     })
     if (final !== nothing) values.push(typed(parameterAt(called, rest.length), final))
+    for (const value of values) {
+      if (typeof value === 'string') read += value.length
+    }
+    if (read > maxRead) throw fail('the template runs too long')
     try {
       const result = called.call(...values)
       return typeof result === 'string' ? grow(result) : result

@@ -107,10 +107,17 @@ describe('compileTemplate', () => {
       '{{$x := "xxxxxxxx"}}{{range 100}}{{$x = print $x $x}}{{end}}',
       'too much text',
     ],
+    [
+      'long texts, read again and again',
+      '{{$x := "xxxxxxxx"}}{{range 20}}{{$x = print $x $x}}{{end}}{{range 900000}}{{$y := len $x}}{{end}}',
+      'runs too long',
+    ],
     ['a wide field', '{{range 1000}}{{printf "%999999d" 1}}{{end}}', 'too much text'],
     ['a wide pad', '{{pad "x" 2000000000 0}}', 'Repeat output length overflow'],
     ['deep parentheses', `{{${'('.repeat(5000)}1${')'.repeat(5000)}}}`, 'depth exceeded'],
     ['deep blocks', `${'{{if 1}}'.repeat(500)}${'{{end}}'.repeat(500)}`, 'depth exceeded'],
+    ['many digits', `{{${'1'.repeat(60_000)}x}}`, 'bad number syntax'],
+    ['many tokens', `{{${'. '.repeat(32_000)}`, 'unclosed action'],
     ['a long template', 'x'.repeat(70_000), 'longer than'],
   ])('stops %s', (_, template, message) => {
     expect(() => renderTemplate(template, {})).toThrow(message)
