@@ -108,12 +108,12 @@ export function quarantine(context: StoreContext, target: string, name: string):
 }
 
 /** True for content that is read whole: manifests, indexes and configs. */
-export function isDocument({ mediaType, size }: Descriptor): boolean {
+function isDocument({ mediaType, size }: Descriptor): boolean {
   if (size > maxDocumentBytes) return false
   return isManifestType(mediaType) || isIndexType(mediaType) || isConfigType(mediaType)
 }
 
-export function hasDigest(bytes: Uint8Array, digest: Digest): boolean {
+function hasDigest(bytes: Uint8Array, digest: Digest): boolean {
   return createHash(digestAlgorithm(digest)).update(bytes).digest('hex') === digestHex(digest)
 }
 

@@ -120,7 +120,7 @@ function findCandidates(
 }
 
 /** The digests of all blobs that are in their place. */
-export function storedBlobs(context: StoreContext): readonly Digest[] {
+function storedBlobs(context: StoreContext): readonly Digest[] {
   const { layout } = context
   return (['sha256', 'sha384', 'sha512'] as const).flatMap((algorithm) =>
     listed(context, layout.folder(`blobs/${algorithm}`)).flatMap((hex) => {

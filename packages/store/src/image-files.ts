@@ -16,11 +16,6 @@ export function readImages(context: StoreContext): readonly ImageRecord[] {
     .flatMap((name) => readImageFile(context, path.join(folder, name)) ?? [])
 }
 
-export function readImage(context: StoreContext, id: Digest): ImageRecord | undefined {
-  const record = readImageFile(context, context.layout.image(id))
-  return record?.id === id ? record : undefined
-}
-
 export async function writeImage(context: StoreContext, record: ImageRecord): Promise<void> {
   const { files, layout } = context
   await replaceFile(files, layout.image(record.id), encodeRecord(record), context.lease().temporary)

@@ -3,7 +3,7 @@ import type { IndexPool, LayerIndex } from '@katman/layer'
 import type { WriteOptions } from '@katman/transfer'
 
 /** What an index of a layer is made of, ready for its file. */
-export interface IndexedLayer {
+interface IndexedLayer {
   readonly size: number
   readonly entryCount: number
   readonly encoded: Uint8Array

@@ -103,11 +103,11 @@ export async function prepareLayer(
 }
 
 /** The file that says a blob was found to hold a layer. */
-export function originPath(folder: string, blob: Digest): string {
+function originPath(folder: string, blob: Digest): string {
   return path.join(folder, `from.${fileName(blob)}`)
 }
 
-export function originRecord(diffID: Digest, { digest, mediaType, size }: Descriptor): Uint8Array {
+function originRecord(diffID: Digest, { digest, mediaType, size }: Descriptor): Uint8Array {
   return encodeRecord({ diffID, blob: { digest, mediaType, size } })
 }
 

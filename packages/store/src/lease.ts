@@ -31,7 +31,7 @@ export function openLease(files: Files, layout: Layout): Lease {
 }
 
 /** One line of a lease, understood. */
-export interface Held {
+interface Held {
   readonly kind: 'blob' | 'layer'
   readonly digest: Digest
   readonly mediaType: string | undefined

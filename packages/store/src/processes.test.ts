@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { mediaTypes } from '@katman/oci'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openStore, type Store } from './index.ts'
@@ -11,7 +12,7 @@ import { digestOf, makeTestFolder } from './test-image.ts'
 
 // Real processes with the kernel's locks. What a process fetches, it prints.
 
-const program = path.join(import.meta.dirname, 'write-process.ts')
+const program = fileURLToPath(new URL('./write-process.ts', import.meta.url))
 const size = 400_000
 const bytes = Buffer.alloc(size, 'content of the blob ')
 const digest = digestOf(bytes)

@@ -29,7 +29,7 @@ export function versionRecord(): Uint8Array {
 }
 
 /** The version a `version` file says. */
-export function versionOf(bytes: Uint8Array): number | undefined {
+function versionOf(bytes: Uint8Array): number | undefined {
   const value = readRecordValue(bytes) as { katmanStore?: unknown } | null | undefined
   return typeof value?.katmanStore === 'number' ? value.katmanStore : undefined
 }

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { type Descriptor, KatmanError, mediaTypes, parseDigest } from '@katman/oci'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openStore, type Store } from './index.ts'
+import { openNodeFiles, openStore, type Store } from './index.ts'
 import { readVerified } from '@katman/transfer'
 
 let folder: string
@@ -203,6 +203,25 @@ describe('Store.write', () => {
       details: { free: expect.any(Number), need: expect.any(Number) },
     })
   })
+
+  it.each(['ENOSPC', 'EDQUOT'])(
+    'gives back what it wrote when the disk is full: %s',
+    async (code) => {
+      const real = openNodeFiles()
+      const write: typeof real.write = async (file, chunks, position) => {
+        if (position > 0) throw Object.assign(new Error(code), { code })
+        await real.write(file, chunks, position)
+      }
+      await using store = await openStore({ root, files: { ...real, write } })
+      const { descriptor } = await putBytes(store, randomBytes(100))
+      await expect(putBytes(store, randomBytes(3_000_000))).rejects.toMatchObject({
+        code: 'STORE_FULL',
+      })
+      expect(fs.readdirSync(path.join(root, 'ingest'))).toEqual([])
+      expect(await store.has(descriptor)).toBe(true)
+      expect(await store.removeReference('docker.io/library/none:latest')).toBe(false)
+    },
+  )
 
   it('fetches a digest once for two handles that want it at the same time', async () => {
     const bytes = randomBytes(400_000)

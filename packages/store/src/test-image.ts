@@ -66,7 +66,7 @@ export function digestOf(bytes: Uint8Array): Digest {
   return parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`)
 }
 
-export function json(value: unknown): Uint8Array {
+function json(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value))
 }
 
