@@ -138,9 +138,11 @@ async function* through(source: Bytes, engine: Engine): Bytes {
         wake = resolve
         engine.write(chunk, () => resolve())
       })
-      over = engine.readableEnded
-      if (over) onlyZeros(chunk, engine.bytesWritten - given)
+      if (engine.errored !== null) return
+      const used = engine.bytesWritten - given
       given += chunk.byteLength
+      over = used < chunk.byteLength
+      if (over) onlyZeros(chunk, used)
     }
     if (!over) engine.end()
   }

@@ -29,6 +29,8 @@ export interface IndexedFile {
   /** Bytes of the uncompressed layer. */
   readonly size: number
   readonly entryCount: number
+  /** Bytes of all its files together: what docker calls the size of a layer. */
+  readonly contentSize: number
   /** The index as `decodeLayerIndex` reads it. */
   readonly encoded: Uint8Array<ArrayBuffer>
 }
@@ -41,12 +43,14 @@ export async function indexFile(job: IndexJob, signal?: AbortSignal): Promise<In
   const { path, compression, expectedDiffID, expectedDigest, maxBytes, hashFiles } = job
   const hash = expectedDigest && createHash(digestAlgorithm(expectedDigest))
   const encoder = createIndexEncoder()
+  let contentSize = 0
   try {
     const facts = await scanLayer(
       readFile(path, hash),
       compression,
       (entry) => {
         encoder.add(entry)
+        contentSize += entry.size
       },
       {
         hashFiles,
@@ -56,7 +60,8 @@ export async function indexFile(job: IndexJob, signal?: AbortSignal): Promise<In
       },
     )
     if (expectedDigest && hash) checkDigest(expectedDigest, hash, path)
-    return { ...facts, entryCount: encoder.count(), encoded: encoder.finish(facts) }
+    const encoded = encoder.finish(facts)
+    return { ...facts, entryCount: encoder.count(), contentSize, encoded }
   } catch (error) {
     // A damaged file is not a bad layer: who asked for both checks learns which one it is.
     if (expectedDigest !== undefined && signal?.aborted !== true) {
