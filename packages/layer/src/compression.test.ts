@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { codeOfPromise, collect, inChunks } from '../test/read-tar.ts'
 import { decompressed, detectCompression, gzipped } from './compression.ts'
 

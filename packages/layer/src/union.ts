@@ -21,7 +21,7 @@ export interface UnionEntry {
 
 /**
  * The files of an image without unpacking or mounting anything: clean path to entry, a directory before what is in it.
- * The root is `.`. Layers from bottom to top. Throws `LAYER_PATH_INVALID` for a chain of more than 40 symbolic links.
+ * The root is `.`. Layers from bottom to top. What a higher layer replaces moves behind its neighbours. Throws `LAYER_PATH_INVALID` for a chain of more than 40 symbolic links.
  */
 export function unionOf(layers: readonly LayerIndex[]): ReadonlyMap<string, UnionEntry> {
   const union = new Map<string, UnionEntry>()
