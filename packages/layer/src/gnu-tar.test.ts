@@ -13,7 +13,7 @@ import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import * as fc from 'fast-check'
 import { readTar } from '../test/read-tar.ts'
-import type { TarEntry } from './tar-reader.ts'
+import type { TarEntry } from './tar-entry.ts'
 import { tarBytes, type TarInput } from './tar-writer.ts'
 
 const version = spawnSync('tar', ['--version'], { encoding: 'utf8' })

@@ -16,14 +16,7 @@ export type { LayerEntry, LayerEntryType } from './layer-entry.ts'
 export { indexLayer, type IndexOptions, type LayerIndex, scanLayer } from './layer-index.ts'
 export { baseName, cleanPath, parentPath, rootPath } from './layer-path.ts'
 export { decodeName, encodeName, shownName } from './tar-name.ts'
-export {
-  createTarReader,
-  type TarEntry,
-  type TarEntryType,
-  type TarLimits,
-  type TarReader,
-  type TarSink,
-} from './tar-reader.ts'
+export { createTarReader, type TarLimits, type TarReader, type TarSink } from './tar-reader.ts'
 export { tarBytes, tarHeader, type TarInput, writeTar } from './tar-writer.ts'
 export {
   type DeletedPath,
@@ -34,3 +27,4 @@ export {
 } from './layer-changes.ts'
 export { type HiddenBy } from './layer-tree.ts'
 export { unionOf, type UnionEntry } from './union.ts'
+export type { TarEntry, TarEntryType } from './tar-entry.ts'

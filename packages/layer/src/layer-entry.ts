@@ -8,7 +8,7 @@ import {
   rootPath,
 } from './layer-path.ts'
 import { nameLength, shownName } from './tar-name.ts'
-import type { TarEntry, TarEntryType } from './tar-reader.ts'
+import type { TarEntry, TarEntryType } from './tar-entry.ts'
 
 export type LayerEntryType = TarEntryType | 'whiteout' | 'opaque'
 

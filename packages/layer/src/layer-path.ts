@@ -3,8 +3,8 @@ import { nameLength, shownName } from './tar-name.ts'
 
 /** The bounds of names in a layer, in bytes: those of Linux. */
 export const maxPathBytes = 4096
-export const maxComponentBytes = 255
-export const maxDepth = 1024
+const maxComponentBytes = 255
+const maxDepth = 1024
 
 /** The path of the root directory of a layer. */
 export const rootPath = '.'

@@ -3,7 +3,7 @@ import type { LayerIndex } from './layer-index.ts'
 import { pathInvalid, rootPath } from './layer-path.ts'
 
 /** A file, link, device or directory as one layer brought it. Hard links share one. */
-export interface TreeFile {
+interface TreeFile {
   /** What the layer says; made up for a directory that only its content implies. */
   readonly entry: LayerEntry
   /** The layer, 0 for the lowest. */
@@ -175,7 +175,7 @@ export function isImplied(entry: LayerEntry): boolean {
 }
 
 /** The node at a clean path, no link followed; undefined when there is none. */
-export function findNode(root: TreeNode, path: string): TreeNode | undefined {
+function findNode(root: TreeNode, path: string): TreeNode | undefined {
   let node: TreeNode | undefined = root
   if (path === rootPath) return node
   for (const name of path.split('/')) {

@@ -51,7 +51,7 @@ export function readTarHeader(block: Buffer, at: number): TarHeader | undefined 
  * A number field: octal digits with spaces before and spaces or NULs behind, an empty field (0), or base-256. NaN for
  * anything else, an infinity for what is beyond 2^53 - 1.
  */
-export function parseTarNumber(block: Uint8Array, start: number, length: number): number {
+function parseTarNumber(block: Uint8Array, start: number, length: number): number {
   if (((block[start] ?? 0) & 0x80) !== 0) return parseBase256(block, start, length)
   const end = start + length
   let at = start

@@ -28,9 +28,9 @@ export interface PaxSparse {
 }
 
 /** The largest value of an extended attribute that Linux keeps. */
-export const maxXattrBytes = 64 * 1024
+const maxXattrBytes = 64 * 1024
 /** The longest name of an extended attribute that Linux keeps, in bytes. */
-export const maxXattrNameBytes = 255
+const maxXattrNameBytes = 255
 
 const xattrPrefix = 'SCHILY.xattr.'
 

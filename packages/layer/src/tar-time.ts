@@ -5,8 +5,8 @@ export interface TarTime {
 }
 
 /** The years 1 to 9999 (UTC): what dates can be written in. Times beyond are moved to the nearest end. */
-export const minSeconds = -62_135_596_800
-export const maxSeconds = 253_402_300_799
+const minSeconds = -62_135_596_800
+const maxSeconds = 253_402_300_799
 
 export function clampSeconds(seconds: number): number {
   return Math.min(Math.max(seconds, minSeconds), maxSeconds)

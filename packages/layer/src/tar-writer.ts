@@ -1,7 +1,7 @@
 import type { Bytes } from '@katman/oci'
 import { blockSize } from './tar-header.ts'
 import { encodeName } from './tar-name.ts'
-import type { TarEntryType } from './tar-reader.ts'
+import type { TarEntryType } from './tar-entry.ts'
 import { formatPaxTime } from './tar-time.ts'
 
 /** An entry to write. */

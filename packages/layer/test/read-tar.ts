@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type Bytes, isKatmanError } from '@katman/oci'
 import { layerEntry, type LayerEntry } from '../src/layer-entry.ts'
-import { createTarReader, type TarEntry, type TarLimits } from '../src/tar-reader.ts'
+import type { TarEntry } from '../src/tar-entry.ts'
+import { createTarReader, type TarLimits } from '../src/tar-reader.ts'
 
 /** All entries of an archive, given in chunks of `step` bytes. */
 export function readTar(
