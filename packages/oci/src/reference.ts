@@ -154,6 +154,7 @@ function parseReferenceDigest(digest: string, text: string): Digest {
       if (!['sha256', 'sha384', 'sha512'].includes(algorithm)) {
         throw invalid('unsupported digest algorithm', text, undefined, error)
       }
+      throw invalid('invalid checksum digest length', text, undefined, error)
     }
   }
   throw invalid('invalid reference format', text)

@@ -5,7 +5,7 @@ import { descriptorOf, platformOf } from './descriptor-record.ts'
 import { errorCode, unless } from './files.ts'
 import { replaceFile, syncFolder } from './publish.ts'
 import { encodeRecord, readRecordValue } from './record-file.ts'
-import type { ImageRecord } from './records.ts'
+import type { ImageRecord, ImageSummary } from './records.ts'
 import { listed } from './reference-files.ts'
 
 /** Every image that can be read; damaged ones are left to fsck. */
@@ -33,6 +33,7 @@ export function imageRecordOf(value: unknown): ImageRecord | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const record = value as Record<string, unknown>
   const { id, addedAt, lastTagTime, from, index } = record
+  const summary = summaryOf(record['summary'])
   const manifest = descriptorOf(record['manifest'])
   const platform = platformOf(record['platform'])
   if (typeof id !== 'string' || !isDigest(id) || typeof addedAt !== 'string') return undefined
@@ -46,8 +47,16 @@ export function imageRecordOf(value: unknown): ImageRecord | undefined {
     platform,
     addedAt,
     ...(typeof lastTagTime === 'string' ? { lastTagTime } : {}),
+    ...(summary === undefined ? {} : { summary }),
     ...(isStrings(from) ? { from } : {}),
   }
+}
+
+function summaryOf(value: unknown): ImageSummary | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { created, sizeBytes } = value as Record<string, unknown>
+  if (typeof sizeBytes !== 'number') return undefined
+  return { ...(typeof created === 'string' ? { created } : {}), sizeBytes }
 }
 
 function isStrings(value: unknown): value is readonly string[] {

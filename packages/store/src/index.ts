@@ -8,3 +8,25 @@ export { openStore, type StoreOptions } from './open-store.ts'
 export { type PullOptions, pullImage, type PullResult, selectPlatform } from './pull-image.ts'
 export type { ImageRecord, ReferenceRecord } from './records.ts'
 export type { Store } from './store.ts'
+export { findImage, type FoundImage } from './images/find-image.ts'
+export { type HistoryRow, imageHistory } from './images/image-history.ts'
+export { imagesUsage, type ImagesUsage, type ImageUsage } from './images/image-usage.ts'
+export {
+  chainIDs,
+  type ImageName,
+  type ImageView,
+  isDangling,
+  loadImages,
+} from './images/image-view.ts'
+export { type ImageDocument, inspectImage, inspectView } from './images/inspect-image.ts'
+export { type ImageRow, listImages, type ListOptions } from './images/list-images.ts'
+export { pruneImages, type PruneOptions } from './images/prune-images.ts'
+export {
+  type ContainerUse,
+  expandPattern,
+  type Removal,
+  type RemovalLine,
+  removeImage,
+  type RemoveOptions,
+} from './images/remove-image.ts'
+export { tagImage } from './images/tag-image.ts'

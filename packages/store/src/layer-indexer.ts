@@ -6,6 +6,7 @@ import type { WriteOptions } from '@katman/transfer'
 interface IndexedLayer {
   readonly size: number
   readonly entryCount: number
+  readonly contentSize: number
   readonly encoded: Uint8Array
 }
 

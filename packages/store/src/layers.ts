@@ -16,6 +16,8 @@ export interface LayerRecord {
   /** Size of the uncompressed layer. */
   readonly size: number
   readonly entryCount: number
+  /** Bytes of all its files together. */
+  readonly contentSize: number
   readonly indexSize: number
   /** `sha256` of the index file, hex. */
   readonly indexHash: string
@@ -85,6 +87,7 @@ export async function prepareLayer(
     diffID,
     size: layer.size,
     entryCount: layer.entryCount,
+    contentSize: layer.contentSize,
     indexSize: layer.encoded.byteLength,
     indexHash: hash('sha256', layer.encoded),
   }
@@ -113,11 +116,15 @@ function originRecord(diffID: Digest, { digest, mediaType, size }: Descriptor): 
 
 export function layerRecordOf(value: unknown): LayerRecord | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { diffID, size, entryCount, indexSize, indexHash } = value as Record<string, unknown>
+  const { diffID, size, entryCount, contentSize, indexSize, indexHash } = value as Record<
+    string,
+    unknown
+  >
   if (typeof diffID !== 'string' || !isDigest(diffID)) return undefined
   if (typeof size !== 'number' || typeof entryCount !== 'number') return undefined
+  if (typeof contentSize !== 'number') return undefined
   if (typeof indexSize !== 'number' || typeof indexHash !== 'string') return undefined
-  return { diffID, size, entryCount, indexSize, indexHash }
+  return { diffID, size, entryCount, contentSize, indexSize, indexHash }
 }
 
 async function commitLayer(

@@ -99,7 +99,7 @@ function storeOf(context: StoreContext): Omit<Store, typeof Symbol.asyncDispose>
       return deleteImage(context, id)
     },
     readLayerIndex: (diffID) => readLayerIndex(context, diffID),
-    layerSize: async (diffID) => readLayerRecord(context, diffID)?.size,
+    layerSize: async (diffID) => readLayerRecord(context, diffID)?.contentSize,
     async collectGarbage(call) {
       requireWritable(context)
       const { collectGarbage } = await import('./collect-garbage.ts')

@@ -18,12 +18,12 @@ import {
 } from '@katman/oci'
 import {
   type CallOptions,
-  type CopiedManifest,
   copyContent,
   type CopyEvent,
   type CopyResult,
   type Source,
 } from '@katman/transfer'
+import { contentSize } from './images/image-view.ts'
 import type { ImageRecord, ReferenceRecord } from './records.ts'
 import type { Store } from './store.ts'
 
@@ -74,7 +74,7 @@ export async function pullImage(
     select: (index) => selectPlatform(index, options.platform),
     accept: (manifest, descriptor) => refuseArtifact(manifest, descriptor, reference),
   })
-  const images = shownFirst(imageRecords(result, reference, options), options.shown)
+  const images = shownFirst(await imageRecords(store, result, reference, options), options.shown)
   const [shown] = images
   if (shown === undefined) throw notAnImage(target, reference)
   for (const image of images) await store.putImage(image)
@@ -135,18 +135,37 @@ function notAnImage(descriptor: Descriptor, reference: Reference, type?: string)
   })
 }
 
-function imageRecords(
+async function imageRecords(
+  store: Store,
   result: CopyResult,
   reference: Reference,
   options: PullOptions,
-): readonly ImageRecord[] {
+): Promise<readonly ImageRecord[]> {
   const addedAt = (options.now?.() ?? new Date()).toISOString()
-  const records = result.manifests.flatMap((copied) =>
-    copied.config === undefined || isAttestation(copied.descriptor)
-      ? []
-      : [imageRecord(copied, reference, addedAt)],
-  )
-  return records.filter((record) => !isUnknownPlatform(record.platform))
+  const known = new Map((await store.images()).map((image) => [image.id, image]))
+  const records: ImageRecord[] = []
+  for (const { descriptor, manifest, config, parents } of result.manifests) {
+    if (config === undefined || isAttestation(descriptor)) continue
+    if (isUnknownPlatform(config.platform)) continue
+    const id = manifest.config.digest
+    const old = known.get(id)
+    const [index] = parents
+    const from = new Set([canonicalName(reference), ...(old?.from ?? [])])
+    records.push({
+      ...old,
+      id,
+      manifest: descriptor,
+      ...(index === undefined ? {} : { index }),
+      platform: normalisePlatform(config.platform),
+      addedAt: old?.addedAt ?? addedAt,
+      summary: {
+        ...(config.created === undefined ? {} : { created: config.created }),
+        sizeBytes: await contentSize(store, config.diffIDs),
+      },
+      from: [...from],
+    })
+  }
+  return records
 }
 
 function shownFirst(
@@ -156,20 +175,6 @@ function shownFirst(
   if (platform === undefined) return images
   const [best] = matchPlatforms(platform, images, (image) => image.platform)
   return best === undefined ? images : [best, ...images.filter((image) => image !== best)]
-}
-
-function imageRecord(copied: CopiedManifest, reference: Reference, addedAt: string): ImageRecord {
-  const [index] = copied.parents
-  return {
-    id: copied.manifest.config.digest,
-    manifest: copied.descriptor,
-    ...(index === undefined ? {} : { index }),
-    platform: normalisePlatform(
-      copied.config?.platform ?? { os: 'linux', architecture: 'unknown' },
-    ),
-    addedAt,
-    from: [canonicalName(reference)],
-  }
 }
 
 /** Writes the names of a pulled image; true when the one asked for is new or means something else now. */

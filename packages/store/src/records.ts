@@ -28,6 +28,16 @@ export interface ImageRecord {
   readonly addedAt: string
   /** RFC 3339: when `tag` last named it. */
   readonly lastTagTime?: string
+  /** What lists show, so that they need not open the config. */
+  readonly summary?: ImageSummary
   /** Where its content came from: canonical names without tag. */
   readonly from?: readonly string[]
+}
+
+/** Facts of a config that lists show. */
+export interface ImageSummary {
+  /** As the config has it. */
+  readonly created?: string
+  /** Bytes of all files of all layers. */
+  readonly sizeBytes: number
 }

@@ -34,7 +34,10 @@ export interface Store extends Source, Target, AsyncDisposable {
   removeImage(id: Digest): Promise<boolean>
   /** The verified index of a layer. Throws `LAYER_UNKNOWN`, `LAYER_DAMAGED`. */
   readLayerIndex(diffID: Digest): Promise<LayerIndex>
-  /** The uncompressed size of a layer without reading its index; undefined when the layer is unknown. */
+  /**
+   * Bytes of all files of a layer (docker's size of a layer) without reading its index; undefined when the
+   * layer is unknown.
+   */
   layerSize(diffID: Digest): Promise<number | undefined>
   /**
    * Removes content that no name, image or lease leads to, while others read and write.
