@@ -134,6 +134,7 @@ export const commands: readonly Command[] = [
     usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
     summary: 'Give an image another name',
     count: { min: 2, max: 2 },
+    interspersed: false,
     flags: defineFlags([]),
     load: () => import('./commands/tag.ts'),
   }),

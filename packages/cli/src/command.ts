@@ -22,6 +22,8 @@ export interface Command<Flags extends readonly FlagSpec[] = readonly FlagSpec[]
   readonly summary: string
   readonly count: ArgumentCount
   readonly flags: Flags
+  /** False: options stand before the first argument only. Default true. */
+  readonly interspersed?: boolean
   readonly load: () => Promise<CommandModule<Flags>>
 }
 

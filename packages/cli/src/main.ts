@@ -139,8 +139,11 @@ async function runCommand(
 ): Promise<number> {
   const name = [context.program, ...called].join(' ')
   try {
-    const parsed = parseArguments(command.flags, words, { env: context.env })
-    for (const notice of parsed.notices) context.stderr.write(`${notice}\n`)
+    const parsed = parseArguments(command.flags, words, {
+      env: context.env,
+      interspersed: command.interspersed ?? true,
+    })
+    for (const notice of parsed.notices) context.stdout.write(`${notice}\n`)
     if (parsed.help) return await showHelp(context, called, 'stdout')
     checkArgumentCount(name, command.count, parsed.positionals)
     const module = await command.load()

@@ -4,7 +4,15 @@ import type { Environment, RemoteChoices } from './context.ts'
 
 /** Opens the local store of a command. */
 export async function openLocalStore(root: string): Promise<Store> {
-  return openStore({ root })
+  const workerUrl = bundledWorker()
+  return openStore({ root, ...(workerUrl === undefined ? {} : { workerUrl }) })
+}
+
+/** The program of the index threads where a release has bundled it; from source the layer package knows. */
+function bundledWorker(): URL | undefined {
+  return import.meta.url.endsWith('.ts')
+    ? undefined
+    : new URL('../index-worker.js', import.meta.url)
 }
 
 /** Opens the registry client with the settings and credentials of this user. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createTar, gzipped } from '@katman/layer'
+import { gzipSync } from 'node:zlib'
+import { tarBytes } from '@katman/layer'
 import {
   type Descriptor,
   type Digest,
@@ -33,14 +34,14 @@ export async function pushDemoImage(
   release: number,
 ): Promise<Descriptor> {
   const place = openMemoryPlace('demo image')
-  const base = await addLayer(place, {
+  const base = addLayer(place, {
     'etc/motd': 'A base layer.\n',
     'etc/demo.conf': `${'option = value\n'.repeat(400)}`,
     'usr/share/words': Array.from({ length: 20_000 }, (_, word) => `word-${word}\n`).join(''),
   })
   const manifests: Descriptor[] = []
   for (const platform of platforms) {
-    const own = await addLayer(place, {
+    const own = addLayer(place, {
       'app/release': `release ${release} for ${platform.architecture}\n`,
       'etc/motd': `Release ${release}.\n`,
       'etc/.wh.demo.conf': '',
@@ -100,21 +101,11 @@ function addImage(
   )
 }
 
-async function addLayer(
-  place: MemoryPlace,
-  files: Readonly<Record<string, string>>,
-): Promise<DemoLayer> {
-  const tar = createTar(
-    Object.entries(files).map(([name, text]) => ({
-      path: name,
-      type: 'file' as const,
-      mode: 0o644,
-      mtime: made.getTime() / 1000,
-      content: Buffer.from(text),
-    })),
-  )
+function addLayer(place: MemoryPlace, files: Readonly<Record<string, string>>): DemoLayer {
+  const mtime = made.getTime() / 1000
+  const tar = tarBytes(Object.entries(files).map(([name, content]) => ({ name, content, mtime })))
   const diffID = parseDigest(`sha256:${createHash('sha256').update(tar).digest('hex')}`)
-  return { descriptor: place.add(mediaTypes.ociLayerGzip, await gzipped(tar)), diffID }
+  return { descriptor: place.add(mediaTypes.ociLayerGzip, gzipSync(tar)), diffID }
 }
 
 function encode(value: unknown): Uint8Array {

@@ -1,5 +1,6 @@
 import {
   canonicalName,
+  familiarReference,
   formatReference,
   isDigest,
   KatmanError,
@@ -30,7 +31,7 @@ export function findImage(images: readonly ImageView[], text: string): FoundImag
   if (byName !== undefined) return byName
   const byPrefix = findByPrefix(images, text)
   if (byPrefix !== undefined) return { image: byPrefix }
-  throw unknownImage(missName(text, reference))
+  throw unknownImage(familiarReference(withDefaultTag(reference)))
 }
 
 /** The error for an image that is not there. */
@@ -73,9 +74,4 @@ function findByPrefix(images: readonly ImageView[], text: string): ImageView | u
   if (!/^[0-9a-f]{1,64}$/.test(hex)) return undefined
   const found = images.filter((image) => image.id.startsWith(`sha256:${hex}`))
   return found.length === 1 ? found[0] : undefined
-}
-
-/** As typed, with the tag that was meant. */
-function missName(text: string, reference: Reference): string {
-  return reference.tag === undefined && reference.digest === undefined ? `${text}:latest` : text
 }

@@ -1,4 +1,4 @@
-import { KatmanError } from '@katman/oci'
+import { invalidFilter, parseFilters } from './filter-terms.ts'
 import { findImage } from './find-image.ts'
 import { compileGlob } from './glob.ts'
 import type { ImageName, ImageView } from './image-view.ts'
@@ -20,7 +20,7 @@ export interface ListOptions {
   readonly name?: string | undefined
   /** A row for each digest of a name. */
   readonly digests?: boolean
-  /** Reads the time of `until`, in milliseconds since 1970. */
+  /** Reads the time of `until`, in milliseconds since 1970. Default: there is no such filter. */
   readonly parseTime?: (text: string) => number
 }
 
@@ -31,7 +31,7 @@ export async function listImages(
   images: readonly ImageView[],
   options: ListOptions = {},
 ): Promise<readonly ImageRow[]> {
-  const filter = parseFilters(images, options)
+  const filter = createFilter(images, options)
   const rows: ImageRow[] = []
   for (const image of images) {
     // Another platform of a name is shown with `--tree`, not as an image without one.
@@ -49,22 +49,19 @@ interface ImageFilter {
 
 const knownFilters = ['dangling', 'label', 'before', 'since', 'reference', 'until']
 
-function parseFilters(images: readonly ImageView[], options: ListOptions): ImageFilter {
-  const values = new Map<string, string[]>()
-  for (const filter of options.filters ?? []) {
-    if (filter === '') continue
-    const equals = filter.indexOf('=')
-    const key = filter.slice(0, equals).trim().toLowerCase()
-    if (!knownFilters.includes(key)) throw invalidFilter(`Invalid filter '${key}'`)
-    values.set(key, [...(values.get(key) ?? []), filter.slice(equals + 1).trim()])
-  }
+function createFilter(images: readonly ImageView[], options: ListOptions): ImageFilter {
+  const values = parseFilters(options.filters ?? [], knownFilters)
   const patterns = [...(values.get('reference') ?? []), ...(options.name ? [options.name] : [])]
   const globs = patterns.map(compileGlob)
   const dangling = parseDangling(values.get('dangling'))
   const labels = values.get('label') ?? []
   const before = (values.get('before') ?? []).map((text) => findImage(images, text).image)
   const since = (values.get('since') ?? []).map((text) => findImage(images, text).image)
-  const until = (values.get('until') ?? []).map((text) => options.parseTime?.(text) ?? Infinity)
+  const { parseTime } = options
+  const until = (values.get('until') ?? []).map((text) => {
+    if (parseTime === undefined) throw invalidFilter("Invalid filter 'until'")
+    return parseTime(text)
+  })
   const keepsName =
     globs.length === 0
       ? undefined
@@ -125,15 +122,9 @@ function rowsOf(image: ImageView, filter: ImageFilter, options: ListOptions): Im
   return rows
 }
 
-function parseDangling(values: readonly string[] | undefined): boolean | undefined {
-  const value = values?.at(-1)
-  if (value === undefined) return undefined
-  if (['1', 'true', 'True', 'TRUE', 't'].includes(value)) return true
-  if (['0', 'false', 'False', 'FALSE', 'f'].includes(value)) return false
-  throw invalidFilter(`Invalid filter 'dangling=[${value}]'`)
-}
-
-/** The error for a filter that is unknown or has a bad value, in docker's words. */
-export function invalidFilter(message: string): KatmanError {
-  return new KatmanError('FILTER_INVALID', message)
+function parseDangling(values: readonly string[] = []): boolean | undefined {
+  if (values.length === 0) return undefined
+  if (values.some((value) => value === 'true' || value === '1')) return true
+  if (values.some((value) => value === 'false' || value === '0')) return false
+  throw invalidFilter(`Invalid filter 'dangling=[${values.join(' ')}]'`)
 }

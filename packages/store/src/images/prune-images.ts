@@ -1,10 +1,17 @@
-import { invalidFilter, hasLabels } from './list-images.ts'
-import { type ImageView, isDangling, loadImages } from './image-view.ts'
-import { createRemoval, deleteImage, type Removal, type RemoveOptions } from './remove-image.ts'
 import type { Store } from '../store.ts'
+import { invalidFilter, parseFilters } from './filter-terms.ts'
+import { hasLabels } from './list-images.ts'
+import { type ImageView, loadImages } from './image-view.ts'
+import {
+  createRemoval,
+  deleteImage,
+  type Removal,
+  removeUnheld,
+  type RemoveOptions,
+} from './remove-image.ts'
 
 export interface PruneOptions extends Pick<RemoveOptions, 'dryRun' | 'users'> {
-  /** Every image no container uses, not just those without a name. */
+  /** Every image no container uses, not just those without a tag. */
   readonly all?: boolean
   /** Conditions as typed: `until=24h`, `label=a`, `label!=a=b`, `dangling=false`. */
   readonly filters?: readonly string[]
@@ -12,43 +19,38 @@ export interface PruneOptions extends Pick<RemoveOptions, 'dryRun' | 'users'> {
   readonly parseTime: (text: string) => number
 }
 
-/** Removes images that nothing needs. Throws `FILTER_INVALID` with docker's text. */
+/**
+ * Removes images that nothing needs: those without a tag, as docker has it also when a digest names them.
+ * Throws `FILTER_INVALID` with docker's text.
+ */
 export async function pruneImages(store: Store, options: PruneOptions): Promise<Removal> {
-  const filter = parsePruneFilters(options)
-  const removal = createRemoval(store, await loadImages(store), { ...options, force: true })
-  for (const image of removal.images) {
-    const isUsed = (options.users?.(image) ?? []).length > 0
-    if (isUsed || !(filter.all || isDangling(image)) || !(await filter.keeps(image))) continue
-    // Platforms held by a name go with it.
-    if (image.isHeld && image.tags.length + image.digests.length === 0) continue
+  const filter = createFilter(options)
+  const images = await loadImages(store)
+  const removal = createRemoval(store, images, { ...options, force: true })
+  for (const image of images) {
+    // Other platforms of a name stay as long as it does.
+    if (image.tags.length + image.digests.length === 0 && image.isHeld) continue
+    if (image.tags.length > 0 && !filter.all) continue
+    if ((options.users?.(image) ?? []).length > 0 || !(await filter.keeps(image))) continue
     await deleteImage(removal, image)
   }
+  await removeUnheld(removal)
   return { lines: removal.lines, sizeBytes: removal.sizeBytes }
 }
 
-function parsePruneFilters(options: PruneOptions): {
+function createFilter(options: PruneOptions): {
   readonly all: boolean
   readonly keeps: (image: ImageView) => Promise<boolean>
 } {
-  let all = options.all ?? false
-  let until = Infinity
-  const labels: string[] = []
-  const without: string[] = []
-  for (const filter of options.filters ?? []) {
-    if (filter === '') continue
-    const equals = filter.indexOf('=')
-    const key = filter.slice(0, equals)
-    const value = filter.slice(equals + 1)
-    if (key === 'until') until = options.parseTime(value)
-    else if (key === 'label') labels.push(value)
-    else if (key === 'label!') without.push(value)
-    else if (key === 'dangling') all ||= value === 'false' || value === '0'
-    else throw invalidFilter(`Invalid filter '${key}'`)
-  }
+  const terms = parseFilters(options.filters ?? [], ['dangling', 'label', 'label!', 'until'])
+  const { until = [], label: labels = [], 'label!': without = [] } = Object.fromEntries(terms)
+  if (until.length > 1) throw invalidFilter('more than one until filter specified')
+  const limits = until.map((text) => options.parseTime(text))
+  const isAll = (value: string): boolean => value === 'false' || value === '0'
   return {
-    all,
+    all: options.all === true || (terms.get('dangling') ?? []).some(isAll),
     async keeps(image) {
-      if (image.created.getTime() > until) return false
+      if (limits.some((limit) => image.created.getTime() > limit)) return false
       if (labels.length > 0 && !(await hasLabels(image, labels))) return false
       return without.length === 0 || !(await hasLabels(image, without))
     },

@@ -1,4 +1,4 @@
-import { canonicalName, type Digest, KatmanError, shortDigest } from '@katman/oci'
+import { type Digest, KatmanError, shortDigest } from '@katman/oci'
 import type { Store } from '../store.ts'
 import { findImage } from './find-image.ts'
 import { compileGlob } from './glob.ts'
@@ -34,7 +34,8 @@ export interface Removal {
 /**
  * Removes an image by name, id or digest, by docker's rules: a name that is not the last is only forgotten; with
  * the last name of a repository its digests go; with the last name of all the image goes, and the layers that
- * no other image has (as chainIDs, top first). Content is deleted by the next collection.
+ * no other image has (as chainIDs, top first). Other platforms of a name go with it. Content is deleted by the next
+ * collection.
  * Throws `IMAGE_UNKNOWN`, `REFERENCE_INVALID`, `IMAGE_CONFLICT` with docker's texts.
  */
 export async function removeImage(
@@ -47,6 +48,7 @@ export async function removeImage(
   const removal = createRemoval(store, images, options)
   if (found.name === undefined) await removeById(removal, found.image)
   else await removeByName(removal, found.image, found.name, text)
+  await removeUnheld(removal)
   return { lines: removal.lines, sizeBytes: removal.sizeBytes }
 }
 
@@ -68,6 +70,8 @@ export interface RemovalState {
   readonly lines: RemovalLine[]
   images: readonly ImageView[]
   sizeBytes: number
+  /** How many of `images` have a layer with all below it; counted at the first deletion. */
+  users: Promise<Map<Digest, number>> | undefined
 }
 
 export function createRemoval(
@@ -75,7 +79,7 @@ export function createRemoval(
   images: readonly ImageView[],
   options: RemoveOptions,
 ): RemovalState {
-  return { store, options, images, lines: [], sizeBytes: 0 }
+  return { store, options, images, lines: [], sizeBytes: 0, users: undefined }
 }
 
 async function removeByName(
@@ -84,9 +88,9 @@ async function removeByName(
   name: ImageName,
   typed: string,
 ): Promise<void> {
-  const { force = false, users } = state.options
+  const { force = false } = state.options
   const names = namesOf(image)
-  const [user] = users?.(image) ?? []
+  const [user] = usersOf(state, image)
   if (!force && user !== undefined && isSingleName(names)) {
     throw conflict(
       `unable to remove repository reference "${typed}" (must force) - container ${user.id.slice(0, 12)} is using its referenced image ${shortDigest(image.id)}`,
@@ -101,57 +105,94 @@ async function removeByName(
     for (const other of gone) await untag(state, other)
     left = left.filter((other) => !gone.includes(other))
   }
-  if (left.length > 0) return
-  await deleteImage(state, { ...image, tags: [], digests: [] })
+  // What a running container uses stays, without a name.
+  const isRunning = usersOf(state, image).some((use) => use.isRunning)
+  if (left.length === 0 && !isRunning) await deleteImage(state, { ...image, tags: [], digests: [] })
 }
 
 async function removeById(state: RemovalState, image: ImageView): Promise<void> {
-  const names = namesOf(image)
   const { force = false } = state.options
-  if (!isSingleName(names) && !force) {
+  const id = shortDigest(image.id)
+  const users = usersOf(state, image)
+  const running = users.find((use) => use.isRunning)
+  if (running !== undefined) {
     throw conflict(
-      `unable to delete ${shortDigest(image.id)} (must be forced) - image is referenced in multiple repositories`,
+      `unable to delete ${id} (cannot be forced) - image is being used by running container ${running.id.slice(0, 12)}`,
     )
   }
-  checkUsers(state, image)
-  for (const name of names) await untag(state, name)
-  await deleteImage(state, { ...image, tags: [], digests: [] })
+  if (!force && !isSingleName(namesOf(image))) {
+    throw conflict(
+      `unable to delete ${id} (must be forced) - image is referenced in multiple repositories`,
+    )
+  }
+  const [stopped] = users
+  if (!force && stopped !== undefined) {
+    throw conflict(
+      `unable to delete ${id} (must be forced) - image is being used by stopped container ${stopped.id.slice(0, 12)}`,
+    )
+  }
+  await deleteImage(state, image)
 }
 
-/** Deletes an image with all names it has left, the layers only it had, and other platforms of its index. */
+/** Deletes an image with all names it has left, and the layers only it had. Asks nobody. */
 export async function deleteImage(state: RemovalState, image: ImageView): Promise<void> {
-  checkUsers(state, image)
   for (const name of namesOf(image)) await untag(state, name)
-  await deleteRecord(state, image)
-  const { index } = image.record
-  if (index === undefined) return
-  const isNamed = state.images.some((other) =>
-    namesOf(other).some((name) => name.record.target.digest === index.digest),
-  )
-  if (isNamed) return
-  for (const other of state.images) {
-    const isSibling = other.record.index?.digest === index.digest && namesOf(other).length === 0
-    if (isSibling && other.isHeld) await deleteRecord(state, other)
-  }
-}
-
-async function deleteRecord(state: RemovalState, image: ImageView): Promise<void> {
-  const chain = chainIDs((await image.readConfig()).diffIDs)
-  const diffIDs = (await image.readConfig()).diffIDs
-  state.images = state.images.filter((other) => other.id !== image.id)
-  const used = new Set<Digest>()
-  for (const other of state.images) {
-    for (const digest of chainIDs((await other.readConfig()).diffIDs)) used.add(digest)
-  }
+  state.users ??= countLayerUsers(state.images)
+  const users = await state.users
   if (!state.options.dryRun) await state.store.removeImage(image.id)
+  state.images = state.images.filter((other) => other.id !== image.id)
   state.lines.push({ kind: 'deleted', digest: image.id })
-  for (let position = chain.length - 1; position >= 0; position--) {
-    const digest = chain[position]
-    const diffID = diffIDs[position]
-    if (digest === undefined || diffID === undefined || used.has(digest)) continue
-    state.lines.push({ kind: 'deleted', digest })
+  const isUsed = usersOf(state, image).length > 0
+  for (const { chainID, diffID } of (await layersOf(image)).toReversed()) {
+    const left = (users.get(chainID) ?? 1) - 1
+    users.set(chainID, left)
+    // A container keeps the layers it stands on.
+    if (left > 0 || isUsed) continue
+    state.lines.push({ kind: 'deleted', digest: chainID })
     state.sizeBytes += (await state.store.layerSize(diffID)) ?? 0
   }
+}
+
+/**
+ * Deletes the images that were other platforms of a name, when that name is gone and they have none of their own.
+ * A removal ends with this.
+ */
+export async function removeUnheld(state: RemovalState): Promise<void> {
+  const targets = new Set(
+    state.images.flatMap((image) => namesOf(image).map((name) => name.record.target.digest)),
+  )
+  for (const image of state.images) {
+    const { index } = image.record
+    const wasHeld = image.isHeld && index !== undefined && !targets.has(index.digest)
+    if (!wasHeld || namesOf(image).length > 0 || usersOf(state, image).length > 0) continue
+    await deleteImage(state, image)
+  }
+}
+
+async function countLayerUsers(images: readonly ImageView[]): Promise<Map<Digest, number>> {
+  const users = new Map<Digest, number>()
+  for (const image of images) {
+    for (const { chainID } of await layersOf(image)) users.set(chainID, (users.get(chainID) ?? 0) + 1)
+  }
+  return users
+}
+
+/** An image with damaged documents can still be removed: of its layers nothing is said. */
+async function layersOf(
+  image: ImageView,
+): Promise<readonly { readonly chainID: Digest; readonly diffID: Digest }[]> {
+  try {
+    const { diffIDs } = await image.readConfig()
+    const chain = chainIDs(diffIDs)
+    return diffIDs.map((diffID, position) => ({ chainID: chain[position] ?? diffID, diffID }))
+  } catch (error) {
+    if (error instanceof KatmanError) return []
+    throw error
+  }
+}
+
+function usersOf(state: RemovalState, image: ImageView): readonly ContainerUse[] {
+  return state.options.users?.(image) ?? []
 }
 
 async function untag(state: RemovalState, name: ImageName): Promise<void> {
@@ -169,13 +210,10 @@ function withoutName(image: ImageView, name: ImageName): ImageView {
   }
 }
 
-/** All names, sorted as docker does: each repository's tags, then its digests. */
+/** All names, sorted as docker does: of each repository the tags, then the digests. */
 export function namesOf(image: ImageView): readonly ImageName[] {
-  return [...image.tags, ...image.digests].toSorted(
-    (left, right) =>
-      compareText(canonicalName(left.reference), canonicalName(right.reference)) ||
-      Number(left.reference.digest !== undefined) - Number(right.reference.digest !== undefined) ||
-      compareText(left.record.name, right.record.name),
+  return [...image.tags, ...image.digests].toSorted((left, right) =>
+    compareText(left.record.name, right.record.name),
   )
 }
 
@@ -183,24 +221,6 @@ export function namesOf(image: ImageView): readonly ImageName[] {
 function isSingleName(names: readonly ImageName[]): boolean {
   const tags = names.filter((name) => name.reference.tag !== undefined)
   return tags.length <= 1 && new Set(names.map((name) => name.repository)).size <= 1
-}
-
-function checkUsers(state: RemovalState, image: ImageView): void {
-  const { force = false, users } = state.options
-  const uses = users?.(image) ?? []
-  const running = uses.find((use) => use.isRunning)
-  const stopped = uses.find((use) => !use.isRunning)
-  const id = shortDigest(image.id)
-  if (running !== undefined) {
-    throw conflict(
-      `unable to delete ${id} (cannot be forced) - image is being used by running container ${running.id.slice(0, 12)}`,
-    )
-  }
-  if (stopped !== undefined && !force) {
-    throw conflict(
-      `unable to delete ${id} (must be forced) - image is being used by stopped container ${stopped.id.slice(0, 12)}`,
-    )
-  }
 }
 
 function conflict(reason: string): KatmanError {

@@ -1,4 +1,10 @@
-import { formatReference, KatmanError, type Reference, withDefaultTag } from '@katman/oci'
+import {
+  familiarName,
+  formatReference,
+  KatmanError,
+  type Reference,
+  withDefaultTag,
+} from '@katman/oci'
 import type { Store } from '../store.ts'
 import { findImage } from './find-image.ts'
 import { loadImages } from './image-view.ts'
@@ -16,7 +22,7 @@ export async function tagImage(
   if (target.digest !== undefined) {
     throw new KatmanError('REFERENCE_INVALID', 'refusing to create a tag with a digest reference')
   }
-  if (target.repository === 'library/sha256') {
+  if (familiarName(target) === 'sha256') {
     throw new KatmanError(
       'REFERENCE_INVALID',
       'refusing to create an ambiguous tag using digest algorithm as name',

@@ -1,0 +1,77 @@
+import { findImage, type HistoryRow, imageHistory, loadImages } from '@katman/store'
+import type { Context } from '../context.ts'
+import { daemonFailure, plainFailure } from '../failure.ts'
+import { ago, shortId } from '../image-rows.ts'
+import { renderRows } from '../terminal/format-rows.ts'
+import { formatRfc3339 } from '../terminal/go-time.ts'
+import { formatSize } from '../terminal/size.ts'
+
+export interface HistoryFlags {
+  readonly format: string | undefined
+  readonly human: boolean
+  readonly noTrunc: boolean
+  readonly quiet: boolean
+}
+
+const createdByWidth = 45
+
+/** `history IMAGE` */
+export async function run(
+  context: Context,
+  flags: HistoryFlags,
+  [name = '']: readonly string[],
+): Promise<void> {
+  await using store = await context.openStore()
+  let rows: readonly HistoryRow[]
+  try {
+    rows = await imageHistory(store, findImage(await loadImages(store), name).image)
+  } catch (error) {
+    throw daemonFailure(error)
+  }
+  try {
+    context.stdout.write(render(rows, flags, context.now()))
+  } catch (error) {
+    throw plainFailure(error)
+  }
+}
+
+function render(rows: readonly HistoryRow[], flags: HistoryFlags, now: Date): string {
+  const { human, noTrunc } = flags
+  const createdAt = (row: HistoryRow): string =>
+    row.created === undefined ? '' : formatRfc3339(row.created)
+  return renderRows({
+    rows,
+    fields: {
+      ID: {
+        header: 'IMAGE',
+        value: (row) => (row.id === undefined ? '<missing>' : shortId(row.id, noTrunc)),
+      },
+      CreatedSince: {
+        header: human ? 'CREATED' : 'CREATED AT',
+        value: (row) =>
+          human ? (row.created === undefined ? 'N/A' : ago(row.created, now)) : createdAt(row),
+      },
+      CreatedAt: { header: 'CREATED AT', value: createdAt },
+      CreatedBy: {
+        header: 'CREATED BY',
+        value: (row) => createdBy(row.createdBy, noTrunc),
+      },
+      Size: {
+        header: 'SIZE',
+        value: (row) => (human ? formatSize(row.sizeBytes, 3) : String(row.sizeBytes)),
+      },
+      Comment: { header: 'COMMENT', value: (row) => row.comment },
+    },
+    defaultTable: ['ID', 'CreatedSince', 'CreatedBy', 'Size', 'Comment'],
+    format: flags.format,
+    quiet: flags.quiet ? 'ID' : undefined,
+    typeName: '*image.historyContext',
+  })
+}
+
+function createdBy(text: string, noTrunc: boolean): string {
+  const line = text.replaceAll('\t', ' ')
+  const characters = [...line]
+  if (noTrunc || characters.length <= createdByWidth) return line
+  return `${characters.slice(0, createdByWidth - 1).join('')}…`
+}

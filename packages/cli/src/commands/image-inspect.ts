@@ -1,0 +1,11 @@
+import type { Context } from '../context.ts'
+import { inspectImages } from '../inspect-images.ts'
+
+/** `image inspect IMAGE...` */
+export async function run(
+  context: Context,
+  flags: { readonly format: string | undefined },
+  names: readonly string[],
+): Promise<void> {
+  await inspectImages(context, flags.format, names, 'image')
+}

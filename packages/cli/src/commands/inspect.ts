@@ -1,0 +1,31 @@
+import { CommandFailure } from '../failure.ts'
+import type { Context } from '../context.ts'
+import { inspectImages } from '../inspect-images.ts'
+
+export interface InspectFlags {
+  readonly format: string | undefined
+  readonly size: boolean
+  readonly type: string | undefined
+}
+
+const types = 'config container image network node plugin secret service task volume'.split(' ')
+
+/** `inspect NAME|ID...`; images are what there is to inspect. */
+export async function run(
+  context: Context,
+  flags: InspectFlags,
+  names: readonly string[],
+): Promise<void> {
+  const { type } = flags
+  if (type !== undefined && type !== '' && !types.includes(type)) {
+    const known = types.map((word) => `"${word}"`).join(', ')
+    throw new CommandFailure(`unknown type: "${type}": must be one of ${known}`)
+  }
+  if (type === 'image') {
+    await inspectImages(context, flags.format, names, 'image')
+  } else if (type) {
+    await inspectImages(context, flags.format, names, type)
+  } else {
+    await inspectImages(context, flags.format, names, 'any')
+  }
+}

@@ -1,0 +1,44 @@
+import { findImage, type ImageView, inspectImage, inspectView, loadImages } from '@katman/store'
+import type { Context } from './context.ts'
+import { CommandFailure, daemonPrefix, dockerText } from './failure.ts'
+import { inspectTemplate, type Inspected, renderInspect } from './render-inspect.ts'
+
+/**
+ * Prints images as docker's `inspect` does: what is found on stdout, a line for each that is not on stderr.
+ * `kind` is the type asked for; of any but images there is none.
+ */
+export async function inspectImages(
+  context: Context,
+  format: string | undefined,
+  names: readonly string[],
+  kind: string,
+): Promise<void> {
+  // A template that is not well formed is told before anything is looked up.
+  if (format !== undefined && format !== '' && format !== 'json') inspectTemplate(format)
+  await using store = await context.openStore()
+  const images = kind === 'any' || kind === 'image' ? await loadImages(store) : []
+  const found: Inspected[] = []
+  const misses: string[] = []
+  for (const name of names) {
+    try {
+      found.push(await inspected(findImage(images, name).image))
+    } catch (error) {
+      misses.push(missText(name, kind, error))
+    }
+  }
+  const { text, failure } = renderInspect(format, found)
+  context.stdout.write(text)
+  const lines = [...(failure === undefined ? [] : [failure.message]), ...misses]
+  if (lines.length > 0) throw new CommandFailure(lines.join('\n'))
+}
+
+async function inspected(image: ImageView): Promise<Inspected> {
+  return { document: await inspectImage(image), view: await inspectView(image) }
+}
+
+function missText(name: string, kind: string, error: unknown): string {
+  if (name === '') return 'Error: No such image: '
+  if (kind === 'any') return `Error: No such object: ${name}`
+  if (kind !== 'image') return `Error: No such ${kind}: ${name}`
+  return `${daemonPrefix}no such image: ${name}: ${dockerText(error)}`
+}
