@@ -2,7 +2,7 @@ import { findImage, type HistoryRow, imageHistory, loadImages } from '@katman/st
 import type { Context } from '../context.ts'
 import { daemonFailure, plainFailure } from '../failure.ts'
 import { ago, shortId } from '../image-rows.ts'
-import { renderRows } from '../terminal/format-rows.ts'
+import { renderRows, type RowField } from '../terminal/format-rows.ts'
 import { formatRfc3339 } from '../terminal/go-time.ts'
 import { formatSize } from '../terminal/size.ts'
 
@@ -12,6 +12,8 @@ export interface HistoryFlags {
   readonly noTrunc: boolean
   readonly quiet: boolean
 }
+
+type HistoryField = 'ID' | 'CreatedSince' | 'CreatedAt' | 'CreatedBy' | 'Size' | 'Comment'
 
 const createdByWidth = 45
 
@@ -39,29 +41,30 @@ function render(rows: readonly HistoryRow[], flags: HistoryFlags, now: Date): st
   const { human, noTrunc } = flags
   const createdAt = (row: HistoryRow): string =>
     row.created === undefined ? '' : formatRfc3339(row.created)
+  const fields: Readonly<Record<HistoryField, RowField<HistoryRow>>> = {
+    ID: {
+      header: 'IMAGE',
+      value: (row) => (row.id === undefined ? '<missing>' : shortId(row.id, noTrunc)),
+    },
+    CreatedSince: {
+      header: human ? 'CREATED' : 'CREATED AT',
+      value: (row) =>
+        human ? (row.created === undefined ? 'N/A' : ago(row.created, now)) : createdAt(row),
+    },
+    CreatedAt: { header: 'CREATED AT', value: createdAt },
+    CreatedBy: {
+      header: 'CREATED BY',
+      value: (row) => createdBy(row.createdBy, noTrunc),
+    },
+    Size: {
+      header: 'SIZE',
+      value: (row) => (human ? formatSize(row.sizeBytes, 3) : String(row.sizeBytes)),
+    },
+    Comment: { header: 'COMMENT', value: (row) => row.comment },
+  }
   return renderRows({
     rows,
-    fields: {
-      ID: {
-        header: 'IMAGE',
-        value: (row) => (row.id === undefined ? '<missing>' : shortId(row.id, noTrunc)),
-      },
-      CreatedSince: {
-        header: human ? 'CREATED' : 'CREATED AT',
-        value: (row) =>
-          human ? (row.created === undefined ? 'N/A' : ago(row.created, now)) : createdAt(row),
-      },
-      CreatedAt: { header: 'CREATED AT', value: createdAt },
-      CreatedBy: {
-        header: 'CREATED BY',
-        value: (row) => createdBy(row.createdBy, noTrunc),
-      },
-      Size: {
-        header: 'SIZE',
-        value: (row) => (human ? formatSize(row.sizeBytes, 3) : String(row.sizeBytes)),
-      },
-      Comment: { header: 'COMMENT', value: (row) => row.comment },
-    },
+    fields,
     defaultTable: ['ID', 'CreatedSince', 'CreatedBy', 'Size', 'Comment'],
     format: flags.format,
     quiet: flags.quiet ? 'ID' : undefined,
@@ -71,7 +74,7 @@ function render(rows: readonly HistoryRow[], flags: HistoryFlags, now: Date): st
 
 function createdBy(text: string, noTrunc: boolean): string {
   const line = text.replaceAll('\t', ' ')
-  const characters = [...line]
+  const characters = Array.from(line)
   if (noTrunc || characters.length <= createdByWidth) return line
   return `${characters.slice(0, createdByWidth - 1).join('')}…`
 }

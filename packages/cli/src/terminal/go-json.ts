@@ -4,6 +4,8 @@ import { isGoMap, isStruct, sortedEntries } from './go-value.ts'
 export interface GoJsonOptions {
   /** Write `<`, `>` and `&` as escapes, as Go does unless told otherwise. Default true. */
   readonly escapesHtml?: boolean
+  /** Keep lone surrogates, written as `\\udcff`, instead of U+FFFD as Go has them. Default false. */
+  readonly keepsSurrogates?: boolean
 }
 
 /** What Go escapes in any case, and what a terminal would obey or hide: the JSON value is the same. */
@@ -20,10 +22,12 @@ const maxDepth = 1000
  */
 export function goJson(value: unknown, indent = '', options: GoJsonOptions = {}): string {
   const escapes = options.escapesHtml === false ? terminalControls : htmlAndControls
+  const quote = (text: string): string =>
+    quoted(options.keepsSurrogates === true ? text : text.toWellFormed(), escapes)
   const write = (item: unknown, margin: string, depth: number): string => {
     if (depth > maxDepth) throw new RangeError('json: value is nested too deep')
     const inner = margin + indent
-    if (typeof item === 'string') return quote(item, escapes)
+    if (typeof item === 'string') return quote(item)
     if (typeof item === 'bigint') return String(item)
     if (Array.isArray(item)) {
       return enclose(
@@ -33,13 +37,13 @@ export function goJson(value: unknown, indent = '', options: GoJsonOptions = {})
         margin,
       )
     }
-    if (item instanceof Date) return quote(item.toISOString(), escapes)
+    if (item instanceof Date) return quote(item.toISOString())
     if (isGoMap(item) || isStruct(item)) {
       const entries = item instanceof Map ? sortedEntries(item) : Object.entries(item)
       const colon = indent === '' ? ':' : ': '
       const parts = entries
         .filter(([, part]) => part !== undefined && typeof part !== 'function')
-        .map(([key, part]) => quote(key, escapes) + colon + write(part, inner, depth + 1))
+        .map(([key, part]) => quote(key) + colon + write(part, inner, depth + 1))
       return enclose('{', '}', parts, margin)
     }
     return typeof item === 'function' ? 'null' : (JSON.stringify(item) ?? 'null')
@@ -53,8 +57,8 @@ export function goJson(value: unknown, indent = '', options: GoJsonOptions = {})
   return write(value, '', 0)
 }
 
-function quote(text: string, escapes: RegExp): string {
-  return JSON.stringify(text.toWellFormed()).replace(
+function quoted(text: string, escapes: RegExp): string {
+  return JSON.stringify(text).replace(
     escapes,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

@@ -57,7 +57,7 @@ function blockWidth(
 }
 
 /** Characters as docker counts them: code points. */
-function textLength(text: string): number {
+export function textLength(text: string): number {
   let length = text.length
   for (let index = 0; index < text.length - 1; index++) {
     const unit = text.charCodeAt(index)

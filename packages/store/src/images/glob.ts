@@ -6,7 +6,7 @@ import { KatmanError } from '@katman/oci'
  */
 export function compileGlob(pattern: string): (text: string) => boolean {
   const parts = parseGlob(pattern)
-  return (text) => matchGlob(parts, [...text])
+  return (text) => matchGlob(parts, Array.from(text))
 }
 
 type Part =
@@ -14,7 +14,7 @@ type Part =
   | { readonly kind: 'one'; readonly matches: (character: string) => boolean }
 
 function parseGlob(pattern: string): readonly Part[] {
-  const characters = [...pattern]
+  const characters = Array.from(pattern)
   const parts: Part[] = []
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at] ?? ''

@@ -1,5 +1,5 @@
 import type { ContainerDefaults, Healthcheck } from '@katman/oci'
-import type { ImageView } from './image-view.ts'
+import { compareText, type ImageView } from './image-view.ts'
 
 /** JSON of an image, keys in docker's order. */
 export type ImageDocument = Readonly<Record<string, unknown>>
@@ -107,7 +107,9 @@ function set(names: readonly string[] | undefined): ImageDocument | undefined {
 function sorted(
   labels: Readonly<Record<string, string>> | undefined,
 ): ReadonlyMap<string, string> | undefined {
-  return labels === undefined ? undefined : new Map(Object.entries(labels).toSorted())
+  return labels === undefined
+    ? undefined
+    : new Map(Object.entries(labels).toSorted(([left], [right]) => compareText(left, right)))
 }
 
 /** A time as Go writes it: no trailing zeros of the fraction, `Z` for UTC. */
