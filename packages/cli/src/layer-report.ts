@@ -1,5 +1,6 @@
 import {
   type DeletedPath,
+  dockerSize,
   type HiddenPath,
   layerChanges,
   type LayerChange,
@@ -19,7 +20,7 @@ export interface LayerReport {
   readonly downloadBytes: number
   /** Bytes of the uncompressed archive. */
   readonly archiveBytes: number
-  /** Bytes of all files of the layer: docker's size of a layer. */
+  /** Bytes of all files and symlink targets: docker's size of a layer. */
   readonly sizeBytes: number
   /** The instruction that made it; empty when the image does not say. */
   readonly createdBy: string
@@ -53,7 +54,7 @@ export function reportLayers(image: ImageLayers): readonly LayerReport[] {
       mediaType: descriptor.mediaType,
       downloadBytes: descriptor.size,
       archiveBytes: index.size,
-      sizeBytes: index.entries.reduce((sum, { size }) => sum + size, 0),
+      sizeBytes: index.entries.reduce((sum, entry) => sum + dockerSize(entry), 0),
       createdBy: step?.createdBy ?? '',
       ...(step?.created === undefined ? {} : { created: step.created }),
       ...(step?.comment ? { comment: step.comment } : {}),

@@ -9,6 +9,7 @@ import {
   parseDigest,
 } from '@katman/oci'
 import { createIndexEncoder } from './index-codec.ts'
+import { dockerSize } from './layer-entry.ts'
 import { scanLayer } from './layer-index.ts'
 
 /** What to index and what to hold it against. Plain data: it travels to a worker thread. */
@@ -29,7 +30,7 @@ export interface IndexedFile {
   /** Bytes of the uncompressed layer. */
   readonly size: number
   readonly entryCount: number
-  /** Bytes of all its files together: what docker calls the size of a layer. */
+  /** Bytes of all its files and symlink targets: what docker calls the size of a layer. */
   readonly contentSize: number
   /** The index as `decodeLayerIndex` reads it. */
   readonly encoded: Uint8Array<ArrayBuffer>
@@ -50,7 +51,7 @@ export async function indexFile(job: IndexJob, signal?: AbortSignal): Promise<In
       compression,
       (entry) => {
         encoder.add(entry)
-        contentSize += entry.size
+        contentSize += dockerSize(entry)
       },
       {
         hashFiles,

@@ -12,7 +12,7 @@ export {
   type IndexPoolOptions,
   openIndexPool,
 } from './index-pool.ts'
-export type { LayerEntry, LayerEntryType } from './layer-entry.ts'
+export { dockerSize, type LayerEntry, type LayerEntryType } from './layer-entry.ts'
 export { indexLayer, type IndexOptions, type LayerIndex, scanLayer } from './layer-index.ts'
 export { baseName, cleanPath, parentPath, rootPath } from './layer-path.ts'
 export { decodeName, encodeName, shownName } from './tar-name.ts'

@@ -43,6 +43,11 @@ export interface LayerEntry {
   readonly sha256?: string
 }
 
+/** What docker counts of an entry in the size of a layer: a file's content, a symlink's target. In bytes. */
+export function dockerSize(entry: LayerEntry): number {
+  return entry.type === 'symlink' ? nameLength(entry.linkname ?? '') : entry.size
+}
+
 const whiteoutPrefix = '.wh.'
 const opaqueName = '.wh..wh..opq'
 /** What the AUFS driver kept in the root of its layers. Old images still carry it; it says nothing to us. */

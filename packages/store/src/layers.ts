@@ -16,7 +16,7 @@ export interface LayerRecord {
   /** Size of the uncompressed layer. */
   readonly size: number
   readonly entryCount: number
-  /** Bytes of all its files together. */
+  /** Bytes of all its files and symlink targets. */
   readonly contentSize: number
   readonly indexSize: number
   /** `sha256` of the index file, hex. */

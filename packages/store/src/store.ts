@@ -35,7 +35,7 @@ export interface Store extends Source, Target, AsyncDisposable {
   /** The verified index of a layer. Throws `LAYER_UNKNOWN`, `LAYER_DAMAGED`. */
   readLayerIndex(diffID: Digest): Promise<LayerIndex>
   /**
-   * Bytes of all files of a layer (docker's size of a layer) without reading its index; undefined when the
+   * Bytes of all files and symlink targets of a layer (docker's size of a layer) without reading its index; undefined when the
    * layer is unknown.
    */
   layerSize(diffID: Digest): Promise<number | undefined>
