@@ -41,7 +41,10 @@ function leafHelp(command: Command, called: readonly string[]): CommandHelp {
     path: called.join(' '),
     usage: command.usage,
     summary: command.summary,
-    aliases: pathsOf(command).map((path) => path.join(' ')),
+    // The words of a group first, as docker has them.
+    aliases: pathsOf(command)
+      .toSorted((left, right) => right.length - left.length)
+      .map((path) => path.join(' ')),
     flags: command.flags,
   }
 }

@@ -1,6 +1,14 @@
-import { findImage, type ImageView, inspectImage, inspectView, loadImages } from '@katman/store'
+import {
+  findImage,
+  type ImageDocument,
+  type ImageView,
+  inspectImage,
+  inspectView,
+  loadImages,
+} from '@katman/store'
 import type { Context } from './context.ts'
 import { CommandFailure, daemonPrefix, dockerText } from './failure.ts'
+import { nilMap, nilSlice } from './terminal/go-value.ts'
 import { inspectTemplate, type Inspected, renderInspect } from './render-inspect.ts'
 
 /**
@@ -33,7 +41,32 @@ export async function inspectImages(
 }
 
 async function inspected(image: ImageView): Promise<Inspected> {
-  return { document: await inspectImage(image), view: await inspectView(image) }
+  return { document: await inspectImage(image), view: withNils(await inspectView(image)) }
+}
+
+/**
+ * docker's client holds absent parts of a config as nil: a template prints them empty, JSON leaves them out (hence
+ * not enumerable).
+ */
+function withNils(view: ImageDocument): ImageDocument {
+  const config: Record<string, unknown> = { ...configOf(view) }
+  for (const [names, nil] of nilFields) {
+    for (const name of names) {
+      if (config[name] === undefined) {
+        Object.defineProperty(config, name, { value: nil, enumerable: false })
+      }
+    }
+  }
+  return { ...view, Config: config }
+}
+
+const nilFields = [
+  [['ExposedPorts', 'Volumes', 'Labels'], nilMap],
+  [['Env', 'Entrypoint', 'Cmd', 'OnBuild', 'Shell'], nilSlice],
+] as const
+
+function configOf({ Config: config }: ImageDocument): object {
+  return typeof config === 'object' && config !== null ? config : {}
 }
 
 function missText(name: string, kind: string, error: unknown): string {

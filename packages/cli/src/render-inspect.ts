@@ -11,6 +11,9 @@ export interface Inspected {
   readonly view?: Readonly<Record<string, unknown>>
 }
 
+/** Whole documents are shown as docker's engine serves them, without the escapes of its client. */
+const asServed = { escapesHtml: false }
+
 /** What `inspect` prints, and the error that stopped it. */
 export interface InspectOutput {
   readonly text: string
@@ -28,10 +31,10 @@ export function renderInspect(
 ): InspectOutput {
   const documents = objects.map(({ document }) => document)
   if (format === undefined || format === '') {
-    return { text: `${documents.length === 0 ? '[]' : goJson(documents, '    ')}\n` }
+    return { text: `${documents.length === 0 ? '[]' : goJson(documents, '    ', asServed)}\n` }
   }
   if (format === 'json') {
-    return { text: `${goJson(documents)}\n` }
+    return { text: `${goJson(documents, '', asServed)}\n` }
   }
   const template = inspectTemplate(format)
   let text = ''

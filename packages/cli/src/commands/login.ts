@@ -20,12 +20,12 @@ export async function run(
 ): Promise<void> {
   const { stderr, stdout } = context
   if (flags.password) {
-    stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n')
     if (flags.passwordStdin) {
       throw new CommandFailure(
         'conflicting options: cannot specify both --password and --password-stdin',
       )
     }
+    stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n')
   }
   if (flags.passwordStdin && !flags.username) {
     throw new CommandFailure('the --password-stdin option requires --username to be set')

@@ -1,4 +1,4 @@
-import { isGoMap, isStruct, sortedEntries } from './go-value.ts'
+import { isGoMap, nilMap, nilSlice, isStruct, sortedEntries } from './go-value.ts'
 
 /** Options of {@link goJson}. */
 export interface GoJsonOptions {
@@ -28,6 +28,7 @@ export function goJson(value: unknown, indent = '', options: GoJsonOptions = {})
     if (depth > maxDepth) throw new RangeError('json: value is nested too deep')
     const inner = margin + indent
     if (typeof item === 'string') return quote(item)
+    if (item === nilMap || item === nilSlice) return 'null'
     if (typeof item === 'bigint') return String(item)
     if (Array.isArray(item)) {
       return enclose(

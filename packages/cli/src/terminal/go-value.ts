@@ -4,6 +4,10 @@
  */
 export const goType: unique symbol = Symbol('goType')
 
+/** Go's nil map and nil slice: empty for a template, `null` in JSON. */
+export const nilMap: ReadonlyMap<string, unknown> = new Map<string, unknown>()
+export const nilSlice: readonly never[] = Object.freeze([])
+
 /** An object whose Go type is known. */
 export interface GoStruct {
   readonly [goType]: string
