@@ -33,7 +33,7 @@ describePeers('katman as docker, with the real registry', registryPeers, () => {
     checkKatman(async () => {
       const catalog = createCatalog(testImages())
       await using registries = await startRealRegistries(catalog, testImages())
-      return runKatman(steps, catalog, registries)
+      return await runKatman(steps, catalog, registries)
     })
   })
 })

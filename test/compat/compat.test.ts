@@ -42,6 +42,6 @@ describe.skipIf(reason !== '')(`katman as docker, against the recording${reason}
   checkKatman(async () => {
     const catalog = createCatalog(layout ?? '')
     await using registries = await startSmallRegistries(catalog)
-    return runKatman(steps, catalog, registries)
+    return await runKatman(steps, catalog, registries)
   })
 })

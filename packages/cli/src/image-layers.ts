@@ -64,7 +64,7 @@ export async function readImageLayers(
   if (options.remoteOnly !== true) {
     await using store = await context.openStore()
     const image = await findLocal(store, options.name, platform)
-    if (image !== undefined) return readLocal(store, image, shownName(options.name))
+    if (image !== undefined) return await readLocal(store, image, shownName(options.name))
   }
   return readRemote(context, options.name, platform ?? chosenPlatform(undefined, context.env))
 }

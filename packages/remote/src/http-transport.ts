@@ -62,7 +62,7 @@ export function createHttpTransport(options: HttpTransportOptions = {}): HttpTra
     } catch (error) {
       // The server closed an idle connection just as it was taken up again: that is no failure.
       if (error instanceof StaleConnection) {
-        return await exchange(request, agent, limits, proxy !== undefined, true)
+        return exchange(request, agent, limits, proxy !== undefined, true)
       }
       throw error
     }
