@@ -21,5 +21,6 @@ export const floors: Readonly<
     npm: { 'smol-toml': 'registries.conf is TOML; small, typed, no dependency of its own' },
   },
   store: { name: '@katman/store', floor: 2, npm: {} },
+  registry: { name: '@katman/registry', floor: 3, npm: {} },
   cli: { name: 'katman', floor: 6, npm: {} },
 }

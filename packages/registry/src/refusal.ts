@@ -1,0 +1,46 @@
+import { isKatmanError } from '@katman/oci'
+import { json, type RegistryResponse } from './http.ts'
+
+interface RefusalOptions {
+  readonly detail?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What a handler throws to answer with an error document (distribution-spec, "Error Codes"). */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly status: number
+  readonly code: string
+  readonly options: RefusalOptions
+
+  constructor(status: number, code: string, message: string, options: RefusalOptions = {}) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.options = options
+  }
+}
+
+/** The answer for what a handler threw. Anything unforeseen says nothing about the inside. */
+export function refusalResponse(error: unknown): RegistryResponse {
+  if (error instanceof Refusal) {
+    const { detail, headers } = error.options
+    return document(error.status, error.code, error.message, detail, headers)
+  }
+  // What parsing a digest or a manifest says about the client's text.
+  if (isKatmanError(error)) {
+    const code = error.code.startsWith('DIGEST_') ? 'DIGEST_INVALID' : 'MANIFEST_INVALID'
+    return document(400, code, error.message)
+  }
+  return document(500, 'UNKNOWN', 'the registry failed to handle the request')
+}
+
+function document(
+  status: number,
+  code: string,
+  message: string,
+  detail: unknown = {},
+  headers: Readonly<Record<string, string>> = {},
+): RegistryResponse {
+  return json(status, { errors: [{ code, message, detail }] }, headers)
+}

@@ -1,0 +1,62 @@
+import { handleBlob } from './blobs.ts'
+import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
+import { listReferrers, listRepositories, listTags } from './lists.ts'
+import { handleManifest } from './manifests.ts'
+import { Refusal, refusalResponse } from './refusal.ts'
+import { parseRoute, type Route } from './route.ts'
+import type { RegistryStorage } from './storage.ts'
+import { createUploadHandlers } from './uploads.ts'
+
+export interface Registry {
+  /** Answers a request. Never rejects: a failure is an error document. */
+  handle(request: RegistryRequest): Promise<RegistryResponse>
+}
+
+const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
+  base: ['GET', 'HEAD'],
+  catalog: ['GET'],
+  manifest: ['GET', 'HEAD', 'PUT', 'DELETE'],
+  blob: ['GET', 'HEAD', 'DELETE'],
+  uploads: ['POST'],
+  upload: ['GET', 'PATCH', 'PUT', 'DELETE'],
+  tags: ['GET'],
+  referrers: ['GET'],
+}
+
+/** The distribution API (distribution-spec 1.1) over a storage, for whatever listens. */
+export function createRegistry(storage: RegistryStorage): Registry {
+  const uploads = createUploadHandlers(storage)
+
+  async function answer(request: RegistryRequest): Promise<RegistryResponse> {
+    const route = parseRoute(request.path)
+    if (route === undefined) throw new Refusal(404, 'NAME_UNKNOWN', 'no such endpoint')
+    const allowed = methods[route.kind]
+    if (!allowed.includes(request.method)) {
+      throw new Refusal(405, 'UNSUPPORTED', 'the operation is unsupported', {
+        headers: { allow: allowed.join(', ') },
+      })
+    }
+    switch (route.kind) {
+      case 'base':
+        return json(200, {})
+      case 'catalog':
+        return listRepositories(storage, request)
+      case 'manifest':
+        return handleManifest(storage, request, route)
+      case 'blob':
+        return handleBlob(storage, request, route)
+      case 'uploads':
+        return uploads.start(request, { repository: route.repository, mayPull: () => true })
+      case 'upload':
+        return uploads.go(request, route)
+      case 'tags':
+        return listTags(storage, request, route.repository)
+      case 'referrers':
+        return listReferrers(storage, request, route)
+    }
+  }
+
+  return {
+    handle: (request) => answer(request).catch(refusalResponse),
+  }
+}

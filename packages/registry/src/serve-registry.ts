@@ -1,0 +1,99 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import type { RegistryRequest, RegistryResponse } from './http.ts'
+import { createRegistry } from './registry.ts'
+import type { RegistryStorage } from './storage.ts'
+
+export interface ServeOptions {
+  readonly storage: RegistryStorage
+  /** The address to listen on. Default `127.0.0.1`. */
+  readonly host?: string
+  /** Default: a free one. */
+  readonly port?: number
+  /** Called as each request arrives. */
+  readonly onRequest?: (event: RequestEvent) => void
+}
+
+export interface RequestEvent {
+  readonly method: string
+  /** The path without its query. */
+  readonly path: string
+}
+
+export interface RegistryServer {
+  /** `127.0.0.1:5000`, as it is written before a repository. */
+  readonly host: string
+  readonly url: string
+  /** Ends the connections and resolves when nothing listens any more. */
+  close(): Promise<void>
+}
+
+/** A client that neither sends nor takes a byte for this long is gone. */
+const idleMs = 2 * 60_000
+
+/** Serves the distribution API over HTTP until it is closed. */
+export async function serveRegistry(options: ServeOptions): Promise<RegistryServer> {
+  const registry = createRegistry(options.storage)
+  // No limit on a whole request: a large layer may take an hour.
+  const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
+    const request = readRequest(incoming)
+    options.onRequest?.({ method: request.method, path: request.path })
+    registry
+      .handle(request)
+      .then((response) => send(outgoing, response, request.method))
+      // The client went away, or the storage failed in the middle: cut, so that nobody takes it for the whole.
+      .catch(() => outgoing.destroy())
+  })
+  server.setTimeout(idleMs)
+  const { host = '127.0.0.1', port = 0 } = options
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new TypeError('no TCP address')
+  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return {
+    host: `${shown}:${address.port}`,
+    url: `http://${shown}:${address.port}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve())
+      })
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function readRequest(incoming: IncomingMessage): RegistryRequest {
+  const target = incoming.url ?? '/'
+  const mark = target.indexOf('?')
+  return {
+    method: incoming.method ?? 'GET',
+    path: mark === -1 ? target : target.slice(0, mark),
+    query: new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1)),
+    header(name) {
+      const value = incoming.headers[name]
+      return typeof value === 'string' ? value : value?.[0]
+    },
+    body: incoming,
+  }
+}
+
+async function send(
+  outgoing: ServerResponse,
+  { status, headers = {}, body }: RegistryResponse,
+  method: string,
+): Promise<void> {
+  const isWhole = body === undefined || body instanceof Uint8Array
+  const hasNoBody = status === 204 || method === 'HEAD'
+  outgoing.writeHead(status, {
+    'docker-distribution-api-version': 'registry/2.0',
+    'x-content-type-options': 'nosniff',
+    ...(isWhole && !hasNoBody ? { 'content-length': String(body?.byteLength ?? 0) } : {}),
+    ...headers,
+  })
+  if (isWhole) outgoing.end(hasNoBody ? undefined : body)
+  else await pipeline(body, outgoing)
+}
