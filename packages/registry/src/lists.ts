@@ -21,12 +21,13 @@ export async function listTags(
   return json(200, { name: repository, tags: page }, headers)
 }
 
-/** `GET /v2/_catalog`. */
+/** `GET /v2/_catalog`: what the client may see. */
 export async function listRepositories(
   storage: RegistryStorage,
   request: RegistryRequest,
+  maySee: (repository: string) => boolean,
 ): Promise<RegistryResponse> {
-  const { page, headers } = paginate(request, await storage.repositories())
+  const { page, headers } = paginate(request, (await storage.repositories()).filter(maySee))
   return json(200, { repositories: page }, headers)
 }
 
@@ -89,5 +90,5 @@ function paginate(request: RegistryRequest, all: readonly string[]): Page {
   const end = page.at(-1)
   if (end === undefined || page.length === rest.length) return { page, headers: {} }
   const next = new URLSearchParams({ n: String(count), last: end })
-  return { page, headers: { link: `<${request.path}?${next}>; rel="next"` } }
+  return { page, headers: { link: `<${request.path}?${next.toString()}>; rel="next"` } }
 }

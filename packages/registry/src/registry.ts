@@ -1,3 +1,4 @@
+import { type Gate, needOf, openGate } from './access.ts'
 import { handleBlob } from './blobs.ts'
 import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
 import { listReferrers, listRepositories, listTags } from './lists.ts'
@@ -24,10 +25,12 @@ const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
 }
 
 /** The distribution API (distribution-spec 1.1) over a storage, for whatever listens. */
-export function createRegistry(storage: RegistryStorage): Registry {
+export function createRegistry(storage: RegistryStorage, gate: Gate = openGate): Registry {
   const uploads = createUploadHandlers(storage)
 
   async function answer(request: RegistryRequest): Promise<RegistryResponse> {
+    const outside = await gate.handle?.(request)
+    if (outside !== undefined) return outside
     const route = parseRoute(request.path)
     if (route === undefined) throw new Refusal(404, 'NAME_UNKNOWN', 'no such endpoint')
     const allowed = methods[route.kind]
@@ -36,23 +39,29 @@ export function createRegistry(storage: RegistryStorage): Registry {
         headers: { allow: allowed.join(', ') },
       })
     }
+    const visitor = gate.admit(request, needOf(route, request.method))
     switch (route.kind) {
       case 'base':
         return json(200, {})
       case 'catalog':
-        return listRepositories(storage, request)
+        return listRepositories(storage, request, (name) => visitor.maySee(name))
       case 'manifest':
         return handleManifest(storage, request, route)
       case 'blob':
         return handleBlob(storage, request, route)
       case 'uploads':
-        return uploads.start(request, { repository: route.repository, mayPull: () => true })
+        return uploads.start(request, {
+          repository: route.repository,
+          mayPull: (from) => visitor.may({ repository: from, actions: ['pull'] }),
+        })
       case 'upload':
         return uploads.go(request, route)
       case 'tags':
         return listTags(storage, request, route.repository)
       case 'referrers':
         return listReferrers(storage, request, route)
+      default:
+        return route satisfies never
     }
   }
 

@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
+import { type BasicAuth, createBasicGate } from './basic-auth.ts'
+import { type BearerAuth, createBearerGate } from './bearer-auth.ts'
+import { type Gate, openGate } from './access.ts'
 import type { RegistryRequest, RegistryResponse } from './http.ts'
 import { createRegistry } from './registry.ts'
 import type { RegistryStorage } from './storage.ts'
@@ -10,6 +13,8 @@ export interface ServeOptions {
   readonly host?: string
   /** Default: a free one. */
   readonly port?: number
+  /** Default: everybody may do everything. */
+  readonly auth?: BasicAuth | BearerAuth
   /** Called as each request arrives. */
   readonly onRequest?: (event: RequestEvent) => void
 }
@@ -33,9 +38,19 @@ const idleMs = 2 * 60_000
 
 /** Serves the distribution API over HTTP until it is closed. */
 export async function serveRegistry(options: ServeOptions): Promise<RegistryServer> {
-  const registry = createRegistry(options.storage)
   // No limit on a whole request: a large layer may take an hour.
-  const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
+  const server = createServer({ requestTimeout: 0 })
+  server.setTimeout(idleMs)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new TypeError('no TCP address')
+  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  const url = `http://${shown}:${address.port}`
+  const registry = createRegistry(options.storage, createGate(options.auth, url))
+  server.on('request', (incoming, outgoing) => {
     const request = readRequest(incoming)
     options.onRequest?.({ method: request.method, path: request.path })
     registry
@@ -44,18 +59,9 @@ export async function serveRegistry(options: ServeOptions): Promise<RegistryServ
       // The client went away, or the storage failed in the middle: cut, so that nobody takes it for the whole.
       .catch(() => outgoing.destroy())
   })
-  server.setTimeout(idleMs)
-  const { host = '127.0.0.1', port = 0 } = options
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new TypeError('no TCP address')
-  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return {
     host: `${shown}:${address.port}`,
-    url: `http://${shown}:${address.port}`,
+    url,
     async close() {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
@@ -64,6 +70,11 @@ export async function serveRegistry(options: ServeOptions): Promise<RegistryServ
       await closed
     },
   }
+}
+
+function createGate(auth: BasicAuth | BearerAuth | undefined, url: string): Gate {
+  if (auth === undefined) return openGate
+  return auth.kind === 'basic' ? createBasicGate(auth) : createBearerGate(auth, url)
 }
 
 function readRequest(incoming: IncomingMessage): RegistryRequest {

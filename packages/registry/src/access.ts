@@ -1,0 +1,48 @@
+import type { RegistryRequest, RegistryResponse } from './http.ts'
+import type { Route } from './route.ts'
+
+export type Action = 'pull' | 'push' | 'delete'
+
+/** Decides what a user may do; `user` is undefined for anybody who gave no credentials. */
+export type Policy = (user: string | undefined, repository: string, action: Action) => boolean
+
+/** One thing a request needs to be allowed to do. */
+export type Need =
+  | { readonly repository: string; readonly actions: readonly Action[] }
+  | 'catalog'
+  | 'login'
+
+/** Who asks, and what they may do with what they showed. */
+export interface Visitor {
+  may(need: Need): boolean
+  /** Whether the catalog may show them this repository. */
+  maySee(repository: string): boolean
+}
+
+/** Lets requests in, or throws the refusal that tells the client what to show. */
+export interface Gate {
+  admit(request: RegistryRequest, need: Need): Visitor
+  /** Answers requests that are not of the distribution API: the token endpoint. */
+  handle?(request: RegistryRequest): Promise<RegistryResponse | undefined>
+}
+
+/** Lets everybody do everything. */
+export const openGate: Gate = {
+  admit: () => ({ may: () => true, maySee: () => true }),
+}
+
+/** The default: users everything, others nothing. */
+export const usersOnly: Policy = (user) => user !== undefined
+
+export function needOf(route: Route, method: string): Need {
+  if (route.kind === 'base') return 'login'
+  if (route.kind === 'catalog') return 'catalog'
+  const { repository } = route
+  if (method === 'GET' || method === 'HEAD') {
+    // The state of an upload is for those who upload.
+    const isUpload = route.kind === 'upload'
+    return { repository, actions: isUpload ? ['pull', 'push'] : ['pull'] }
+  }
+  const isDelete = method === 'DELETE' && route.kind !== 'upload'
+  return { repository, actions: isDelete ? ['delete'] : ['pull', 'push'] }
+}

@@ -1,0 +1,89 @@
+import { type Gate, type Need, type Policy, usersOnly } from './access.ts'
+import { createTokenSigner, type TokenClaims } from './access-token.ts'
+import { Passwords, type Users } from './passwords.ts'
+import { Refusal } from './refusal.ts'
+import { answerTokenRequest } from './token-endpoint.ts'
+
+export interface BearerAuth {
+  readonly kind: 'bearer'
+  readonly users: Users
+  /** Default: users everything, others nothing. */
+  readonly policy?: Policy
+  /** The name in the challenge and in the tokens. Default `Registry`. */
+  readonly service?: string
+  /** Default 300, at least 60. */
+  readonly lifetimeSeconds?: number
+  /** Milliseconds since 1970. Default: the clock. */
+  readonly now?: () => number
+}
+
+const tokenPath = '/token'
+
+/** Asks for a token of its own endpoint, `/token` of `url` (distribution's token authentication). */
+export function createBearerGate(auth: BearerAuth, url: string): Gate {
+  const { policy = usersOnly, service = 'Registry', now = Date.now } = auth
+  const signer = createTokenSigner()
+  const endpoint = {
+    passwords: new Passwords(auth.users),
+    policy,
+    signer,
+    service,
+    lifetimeSeconds: Math.max(60, auth.lifetimeSeconds ?? 300),
+    now,
+  }
+
+  function readToken(header: string | undefined): TokenClaims | undefined {
+    const [, token] = /^bearer (\S+)$/i.exec(header ?? '') ?? []
+    const claims = token === undefined ? undefined : signer.read(token)
+    const isValid = claims?.aud === service && claims.exp * 1000 > now()
+    return isValid ? claims : undefined
+  }
+
+  return {
+    admit(request, need) {
+      const header = request.header('authorization')
+      const claims = readToken(header)
+      const reason =
+        header === undefined ? '' : claims === undefined ? 'invalid_token' : 'insufficient_scope'
+      if (claims !== undefined && allows(claims, need)) {
+        const user = claims.sub === '' ? undefined : claims.sub
+        return {
+          may: (wanted) => allows(claims, wanted),
+          maySee: (repository) => policy(user, repository, 'pull'),
+        }
+      }
+      throw new Refusal(401, 'UNAUTHORIZED', 'authentication required', {
+        headers: {
+          'www-authenticate':
+            `Bearer realm="${url}${tokenPath}",service="${service}"` +
+            (need === 'login' ? '' : `,scope="${scopeOf(need)}"`) +
+            (reason === '' ? '' : `,error="${reason}"`),
+        },
+      })
+    },
+    async handle(request) {
+      return request.path === tokenPath ? answerTokenRequest(request, endpoint) : undefined
+    },
+  }
+}
+
+function allows({ access }: TokenClaims, need: Need): boolean {
+  if (need === 'login') return true
+  if (need === 'catalog') {
+    return access.some(({ type, name }) => type === 'registry' && name === 'catalog')
+  }
+  return need.actions.every((action) =>
+    access.some(
+      (grant) =>
+        grant.type === 'repository' &&
+        grant.name === need.repository &&
+        grant.actions.includes(action),
+    ),
+  )
+}
+
+function scopeOf(need: Exclude<Need, 'login'>): string {
+  return need === 'catalog'
+    ? 'registry:catalog:*'
+    : `repository:${need.repository}:${need.actions.join(',')}`
+}
