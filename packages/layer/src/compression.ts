@@ -1,6 +1,7 @@
 import type { Bytes, LayerCompression } from '@katman/oci'
 import { KatmanError } from '@katman/oci'
 import type { Duplex } from 'node:stream'
+import type { Gunzipper } from './gunzip.ts'
 import { zstdFrames } from './zstd-frames.ts'
 
 /** How many bytes an inflater hands out at once. Node's default of 16 KiB is 2.5 times slower. */
@@ -17,6 +18,8 @@ export interface DecompressOptions {
   /** More bytes than this come out: `LAYER_TOO_LARGE`. Default: no limit, for the output is a stream. */
   readonly maxBytes?: number
   readonly signal?: AbortSignal
+  /** A chunk is used up before the next one is asked for, so that it may lie in the same memory. Default false. */
+  readonly reusesChunks?: boolean
 }
 
 /** The compression that the first bytes of a layer show (4 are enough); `none` for anything unknown. */
@@ -40,9 +43,9 @@ export async function* decompressed(
   compression: LayerCompression | 'detect',
   options: DecompressOptions = {},
 ): Bytes {
-  const { maxBytes = Infinity, signal } = options
+  const { maxBytes = Infinity, reusesChunks = false, signal } = options
   let size = 0
-  for await (const chunk of opened(source, compression)) {
+  for await (const chunk of opened(source, compression, reusesChunks)) {
     signal?.throwIfAborted()
     size += chunk.byteLength
     if (size > maxBytes) {
@@ -61,13 +64,17 @@ export async function* gzipped(source: Bytes, options: { readonly level?: number
   yield* through(source, createGzip({ chunkSize: chunkBytes, level: options.level ?? 6 }))
 }
 
-async function* opened(source: Bytes, compression: LayerCompression | 'detect'): Bytes {
+async function* opened(
+  source: Bytes,
+  compression: LayerCompression | 'detect',
+  reusesChunks: boolean,
+): Bytes {
   if (compression === 'none') {
     yield* source
     return
   }
   if (compression !== 'detect') {
-    yield* inflate(source, compression)
+    yield* inflate(source, compression, reusesChunks)
     return
   }
   const iterator = source[Symbol.asyncIterator]()
@@ -84,17 +91,20 @@ async function* opened(source: Bytes, compression: LayerCompression | 'detect'):
       yield* held
       yield* { [Symbol.asyncIterator]: () => iterator }
     })()
-    yield* opened(whole, detectCompression(Buffer.concat(held).subarray(0, 4)))
+    const found = detectCompression(Buffer.concat(held).subarray(0, 4))
+    yield* opened(whole, found, reusesChunks)
   } finally {
     await iterator.return?.()
   }
 }
 
-async function* inflate(source: Bytes, compression: 'gzip' | 'zstd'): Bytes {
+async function* inflate(source: Bytes, compression: 'gzip' | 'zstd', reusesChunks: boolean): Bytes {
   const { constants, createGunzip, createZstdDecompress } = await import('node:zlib')
   if (compression === 'gzip') {
-    const engine = createGunzip(tuning)
-    yield* through(source, engine)
+    const { openGunzip } = await import('./gunzip.ts')
+    const gunzipper = openGunzip()
+    if (gunzipper === undefined) yield* through(source, createGunzip(tuning))
+    else yield* gunzip(source, gunzipper, reusesChunks)
     return
   }
   const engine = createZstdDecompress({
@@ -102,6 +112,26 @@ async function* inflate(source: Bytes, compression: 'gzip' | 'zstd'): Bytes {
     params: { [constants.ZSTD_d_windowLogMax]: maxWindowLog },
   })
   yield* through(zstdFrames(source), engine)
+}
+
+async function* gunzip(source: Bytes, gunzipper: Gunzipper, reusesChunks: boolean): Bytes {
+  let fault: unknown
+  const guarded: Bytes = (async function* () {
+    try {
+      yield* source
+    } catch (error) {
+      fault = error
+      throw error
+    }
+  })()
+  try {
+    for await (const chunk of gunzipper.inflate(guarded, (rest) => onlyZeros(rest, 0))) {
+      yield reusesChunks ? chunk : Buffer.from(chunk)
+    }
+  } catch (error) {
+    if (fault !== undefined || error instanceof KatmanError) throw error
+    throw invalid(messageOf(error), error)
+  }
 }
 
 /**

@@ -42,6 +42,7 @@ export interface IndexPool extends AsyncDisposable {
 
 interface Waiting {
   readonly job: IndexJob
+  readonly size: number
   readonly signal: AbortSignal | undefined
   readonly resolve: (indexed: IndexedFile) => void
   readonly reject: (error: unknown) => void
@@ -66,9 +67,12 @@ export function openIndexPool(options: IndexPoolOptions = {}): IndexPool {
       signal?.throwIfAborted()
       if (closed) throw poolClosed()
       const job = { path, compression, expectedDiffID, expectedDigest, maxBytes, hashFiles }
-      if (limit === 0 || statSync(path).size <= inlineBytes) return indexFile(job, signal)
+      const { size } = statSync(path)
+      if (limit === 0 || size <= inlineBytes) return indexFile(job, signal)
       return new Promise<IndexedFile>((resolve, reject) => {
-        queue.push({ job, signal, resolve, reject })
+        // The largest first: a long job that starts last runs alone.
+        const place = queue.findIndex((waiting) => waiting.size < size)
+        queue.splice(place === -1 ? queue.length : place, 0, { job, size, signal, resolve, reject })
         serve()
       })
     },

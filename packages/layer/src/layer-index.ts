@@ -58,7 +58,7 @@ export async function scanLayer(
   const hash = createHash(algorithm)
   const reader = createTarReader(hashFiles ? hashingSink(onEntry) : plainSink(onEntry), options)
   let size = 0
-  for await (const chunk of decompressed(source, compression, options)) {
+  for await (const chunk of decompressed(source, compression, { ...options, reusesChunks: true })) {
     size += chunk.byteLength
     hash.update(chunk)
     reader.push(chunk)
