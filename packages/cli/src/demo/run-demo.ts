@@ -53,8 +53,8 @@ export async function runDemo(context: Context, options: DemoOptions): Promise<n
     await pushDemoImage(context, parseReference(`${app}:1.0`), 2)
     await demo.step(texts.pullMoved, ['pull', `${app}:1.0`])
     await demo.step(texts.dangling, ['images', '--digests'])
-    await demo.step(texts.remove, ['rmi', `${app}:1.0`, `${app}@${first.digest}`])
     await demo.step(texts.fsck, ['fsck', '--hash'])
+    await demo.step(texts.remove, ['rmi', `${app}:1.0`, `${app}@${first.digest}`])
     demo.say(texts.done(((context.now().getTime() - started) / 1000).toFixed(1)))
     await finish(context, options, texts, { root, host: registry.host })
     return 0
