@@ -3,7 +3,7 @@ import type { ArgumentCount } from './terminal/argument-count.ts'
 import type { FlagSpec, FlagValues } from './terminal/flags.ts'
 
 /** The file of a command, loaded only when it runs. Resolves to the exit code; nothing means 0. */
-export interface CommandModule<Flags extends readonly FlagSpec[]> {
+interface CommandModule<Flags extends readonly FlagSpec[]> {
   run(
     context: Context,
     flags: FlagValues<Flags>,

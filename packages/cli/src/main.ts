@@ -166,12 +166,16 @@ async function withUsage(
   return new CommandFailure(text.trimEnd(), { exitCode, cause: error })
 }
 
-async function loadHelp(): Promise<
-  typeof import('./help-text.ts') & typeof import('./terminal/help.ts')
-> {
-  const [text, layout] = await Promise.all([import('./help-text.ts'), import('./terminal/help.ts')])
-  return { ...text, ...layout }
+async function loadHelp(): Promise<Help> {
+  const [{ commandHelp }, layout] = await Promise.all([
+    import('./help-text.ts'),
+    import('./terminal/help.ts'),
+  ])
+  return { commandHelp, ...layout }
 }
+
+type Help = Pick<typeof import('./help-text.ts'), 'commandHelp'> &
+  typeof import('./terminal/help.ts')
 
 async function unknownCommand(
   program: string,

@@ -26,7 +26,7 @@ export interface AuthorizerOptions {
   readonly onRefreshToken?: ((token: string) => void) | undefined
 }
 
-export interface AuthorizeOptions {
+interface AuthorizeOptions {
   readonly exchange: Exchange
   readonly repository?: string | undefined
   readonly scopes: readonly string[]

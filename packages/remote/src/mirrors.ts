@@ -67,7 +67,7 @@ export function originHost(settings: RemoteSettings, registry: string): Registry
 }
 
 /** The host that serves a registry's API: `docker.io` means `registry-1.docker.io`. */
-export function registryHost(registry: string): string {
+function registryHost(registry: string): string {
   return registry === 'docker.io' || registry === 'index.docker.io'
     ? 'registry-1.docker.io'
     : registry

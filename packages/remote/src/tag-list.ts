@@ -60,7 +60,7 @@ function readTags(document: JsonValue): readonly string[] | undefined {
 }
 
 /** The target of the `rel="next"` link (RFC 8288), the first one. */
-export function nextLink(header: string | undefined): string | undefined {
+function nextLink(header: string | undefined): string | undefined {
   if (header === undefined || header.length > 16 * 1024) return undefined
   for (const match of header.matchAll(/<([^>]*)>([^<]*)/g)) {
     if (

@@ -1,5 +1,5 @@
 /** The kinds of flag. `optional` is a string flag that may stand without a value (`--cache` or `--cache=x`). */
-export type FlagType = 'bool' | 'string' | 'int' | 'list' | 'optional'
+type FlagType = 'bool' | 'string' | 'int' | 'list' | 'optional'
 
 /** One flag of a command: the row that parsing, help and completion are made from. */
 export interface FlagSpec {

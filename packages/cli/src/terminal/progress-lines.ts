@@ -2,7 +2,7 @@ import { escapeTerminal } from './escape.ts'
 import { formatSize } from './size.ts'
 
 /** The state of one layer. */
-export interface ProgressEvent {
+interface ProgressEvent {
   /** What the line is called: the layer's short digest. */
   readonly id: string
   /** docker's word for the state: `Downloading`, `Pull complete`. */

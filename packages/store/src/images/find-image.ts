@@ -35,7 +35,7 @@ export function findImage(images: readonly ImageView[], text: string): FoundImag
 }
 
 /** The error for an image that is not there. */
-export function unknownImage(shown: string): KatmanError {
+function unknownImage(shown: string): KatmanError {
   return new KatmanError('IMAGE_UNKNOWN', `No such image: ${shown}`, {
     hint: 'list the images with: katman images',
     details: { image: shown },

@@ -64,7 +64,7 @@ export async function loadImages(
 }
 
 /** Sorts images as docker lists them, and those of one second by name. */
-export function newestFirst(left: ImageView, right: ImageView): number {
+function newestFirst(left: ImageView, right: ImageView): number {
   return (
     seconds(right) - seconds(left) ||
     compareText(sortName(left), sortName(right)) ||
