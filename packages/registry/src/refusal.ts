@@ -29,8 +29,8 @@ export function refusalResponse(error: unknown): RegistryResponse {
   }
   // What parsing a digest or a manifest says about the client's text.
   if (isKatmanError(error)) {
-    const code = error.code.startsWith('DIGEST_') ? 'DIGEST_INVALID' : 'MANIFEST_INVALID'
-    return document(400, code, error.message)
+    const isDigest = error.code === 'DIGEST_INVALID' || error.code === 'DIGEST_UNSUPPORTED'
+    return document(400, isDigest ? 'DIGEST_INVALID' : 'MANIFEST_INVALID', error.message)
   }
   return document(500, 'UNKNOWN', 'the registry failed to handle the request')
 }

@@ -118,6 +118,16 @@ export async function codesOf(response: Response): Promise<readonly string[]> {
   return errors.map((error: { readonly code: unknown }) => String(error.code))
 }
 
+/** A request whose body is sent as it is made. */
+export function streamed(bytes: AsyncIterable<Uint8Array>): RequestInit {
+  // `duplex` is missing in the types of fetch.
+  const init: RequestInit & { readonly duplex: string } = {
+    body: ReadableStream.from(bytes),
+    duplex: 'half',
+  }
+  return init
+}
+
 export function makeFolder(): Promise<string> {
   return mkdtemp(path.join(tmpdir(), 'katman-registry-'))
 }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { codesOf, digestOf, startRegistry, storages, type TestRegistry } from './support.ts'
+import {
+  codesOf,
+  digestOf,
+  startRegistry,
+  storages,
+  streamed,
+  type TestRegistry,
+} from './support.ts'
 
 const content = 'the quick brown fox'
 const digest = digestOf(content)
@@ -166,9 +173,7 @@ describe.each(storages)('uploads to %s', (kind) => {
       cut.abort()
       yield Buffer.from('never')
     }
-    const body = ReadableStream.from(part())
-    // `duplex` is missing in the types of fetch.
-    const init: RequestInit & { duplex: string } = { body, signal: cut.signal, duplex: 'half' }
+    const init = { ...streamed(part()), signal: cut.signal }
     await expect(registry.send('PATCH', session, init)).rejects.toThrow()
     let response = await patch(registry, session, content.slice(7), '7-18')
     // Until the registry notices that the first client is gone.
@@ -187,11 +192,7 @@ describe.each(storages)('uploads to %s', (kind) => {
       cut.abort()
       yield Buffer.from('never')
     }
-    const init: RequestInit & { duplex: string } = {
-      body: ReadableStream.from(part()),
-      signal: cut.signal,
-      duplex: 'half',
-    }
+    const init = { ...streamed(part()), signal: cut.signal }
     const sent = registry.send('POST', `app/blobs/uploads/?digest=${digest}`, init)
     await expect(sent).rejects.toThrow()
     expect((await registry.send('HEAD', `app/blobs/${digest}`)).status).toBe(404)
