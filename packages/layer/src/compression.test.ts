@@ -1,15 +1,29 @@
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { codeOfPromise, collect, inChunks } from '../test/read-tar.ts'
 import { decompressed, detectCompression, gzipped } from './compression.ts'
+import { openGunzip } from './gunzip.ts'
 
 const text = Buffer.from('hello layer '.repeat(5000))
 const packs = { gzip: gzipSync, zstd: zstdCompressSync } as const
 const kinds = ['gzip', 'zstd'] as const
 const skippable = Buffer.from('502a4d180300000061626350', 'hex').subarray(0, 11)
 
-describe('decompressed', () => {
+const engine = vi.hoisted(() => ({ isKnown: true }))
+vi.mock('./gunzip.ts', async (load) => {
+  const real = await load<typeof import('./gunzip.ts')>()
+  return { openGunzip: () => (engine.isKnown ? real.openGunzip() : undefined) }
+})
+
+describe.each([
+  ['in the calling thread', true],
+  ['by a stream, where the engine of Node is not as known', false],
+])('decompressed, %s', (_, isKnown) => {
+  beforeAll(() => {
+    engine.isKnown = isKnown
+  })
+
   const unpack = (bytes: Uint8Array, kind: 'gzip' | 'zstd' | 'detect', step?: number) =>
     collect(decompressed(inChunks(bytes, step), kind))
   const verdict = (bytes: Uint8Array, kind: 'gzip' | 'zstd', step?: number) =>
@@ -123,6 +137,13 @@ describe('decompressed', () => {
     }
     for await (const _ of decompressed(source(), 'gzip')) break
     expect(await closed.promise).toBe('closed')
+  })
+})
+
+describe('openGunzip', () => {
+  it('knows the engine of this Node', () => {
+    engine.isKnown = true
+    expect(openGunzip()).toBeDefined()
   })
 })
 
