@@ -1,0 +1,148 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import {
+  createRegistry,
+  openMemoryStorage,
+  type RegistryResponse,
+  type RegistryStorage,
+} from '@katman/registry'
+
+/** What the honest registry would answer. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+/** One request on its way through the hands of a fault. */
+export interface Exchange {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+  readonly path: string
+  honest(): Promise<Answer>
+  /** Sends an answer as it is: headers that lie about the body too. */
+  send(answer: Answer): void
+}
+
+export type Fault = (exchange: Exchange) => Promise<void> | void
+
+export interface SeenRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingMessage['headers']
+}
+
+/** The real registry with a hand between it and the client. */
+export interface HostileRegistry extends AsyncDisposable {
+  /** `127.0.0.1:PORT` */
+  readonly host: string
+  readonly url: string
+  readonly storage: RegistryStorage
+  readonly requests: SeenRequest[]
+  /** Lets `fault` answer what matches `METHOD /path?query`, that many times (default: for ever). */
+  disturb(pattern: RegExp, fault: Fault, times?: number): void
+  /** No faults any more. */
+  behave(): void
+}
+
+interface Rule {
+  readonly pattern: RegExp
+  readonly fault: Fault
+  left: number
+}
+
+export async function startHostileRegistry(
+  options: { readonly tls?: { readonly cert: string; readonly key: string } } = {},
+): Promise<HostileRegistry> {
+  const storage = openMemoryStorage()
+  const registry = createRegistry(storage)
+  const rules: Rule[] = []
+  const requests: SeenRequest[] = []
+
+  async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = incoming
+    requests.push({ method, path: url, headers })
+    const exchange = createExchange(incoming, outgoing, async () =>
+      wholeAnswer(
+        await registry.handle({
+          method,
+          path: url.split('?')[0] ?? '',
+          query: new URLSearchParams(url.split('?')[1]),
+          header: (name) => headersOf(incoming)[name],
+          body: incoming,
+        }),
+      ),
+    )
+    const rule = rules.find((one) => one.left > 0 && one.pattern.test(`${method} ${url}`))
+    if (rule === undefined) {
+      exchange.send(await exchange.honest())
+      return
+    }
+    rule.left--
+    await rule.fault(exchange)
+  }
+
+  const listener = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    handle(incoming, outgoing).catch(() => outgoing.destroy())
+  }
+  const server =
+    options.tls === undefined ? createServer(listener) : createSecureServer(options.tls, listener)
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server that listens on TCP has such an address
+  const { port } = server.address() as AddressInfo
+  return {
+    host: `127.0.0.1:${port}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+    storage,
+    requests,
+    disturb: (pattern, fault, times = Infinity) => void rules.push({ pattern, fault, left: times }),
+    behave: () => void rules.splice(0),
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => {
+        server.close(resolve)
+      })
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function createExchange(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  honest: () => Promise<Answer>,
+): Exchange {
+  return {
+    incoming,
+    outgoing,
+    path: incoming.url ?? '',
+    honest,
+    send({ status, headers, body }) {
+      // Past node:http, which would notice that length and body do not fit.
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+      const head = `HTTP/1.1 ${status} Status\r\n${lines.join('')}connection: close\r\n\r\n`
+      incoming.resume()
+      const { socket } = outgoing
+      socket?.write(head)
+      socket?.end(incoming.method === 'HEAD' ? '' : body)
+    },
+  }
+}
+
+async function wholeAnswer({ status, headers = {}, body }: RegistryResponse): Promise<Answer> {
+  const chunks: Uint8Array[] = []
+  if (body instanceof Uint8Array) chunks.push(body)
+  else if (body !== undefined) for await (const chunk of body) chunks.push(chunk)
+  const bytes = Buffer.concat(chunks)
+  const length = headers['content-length'] ?? String(bytes.byteLength)
+  return { status, headers: { ...headers, 'content-length': length }, body: bytes }
+}
+
+function headersOf(incoming: IncomingMessage): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(
+    Object.entries(incoming.headersDistinct).map(([name, values]) => [name, values?.join(', ')]),
+  )
+}
