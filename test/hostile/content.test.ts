@@ -3,6 +3,7 @@ import { tarBytes } from '@katman/layer'
 import { mediaTypes } from '@katman/oci'
 import { describe, expect, it } from 'vitest'
 import { altered, cut, flipped, refusal, withoutLength } from './faults.ts'
+import type { Fault } from './hostile-registry.ts'
 import { digestOf, type HostileImage, noise } from './hostile-image.ts'
 import { setUp } from './pull-setup.ts'
 
@@ -154,8 +155,6 @@ describe('a pull refuses', () => {
 
   it('a document that is announced as another kind', async () => {
     await using setup = await setUp()
-    const announced = (type: string) =>
-      altered(({ headers }) => ({ headers: { ...headers, 'content-type': type } }))
     setup.registry.disturb(/(HEAD|GET) .*manifests\/latest/, announced(mediaTypes.ociManifest))
     const error = await setup.refused()
     expect(error.code).toBe('MANIFEST_INVALID')
@@ -209,3 +208,8 @@ describe('a pull refuses', () => {
     await setup.recovers()
   })
 })
+
+/** The honest answer under another media type. */
+function announced(type: string): Fault {
+  return altered(({ headers }) => ({ headers: { ...headers, 'content-type': type } }))
+}

@@ -20,9 +20,10 @@ export interface Exchange {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
   readonly path: string
-  honest(): Promise<Answer>
+  /** The right answer; without `range`, as from a server that does not know Range. */
+  readonly honest: (options?: { readonly range: boolean }) => Promise<Answer>
   /** Sends an answer as it is: headers that lie about the body too. */
-  send(answer: Answer): void
+  readonly send: (answer: Answer) => void
 }
 
 export type Fault = (exchange: Exchange) => Promise<void> | void
@@ -63,13 +64,13 @@ export async function startHostileRegistry(
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = incoming
     requests.push({ method, path: url, headers })
-    const exchange = createExchange(incoming, outgoing, async () =>
+    const exchange = createExchange(incoming, outgoing, async ({ range } = { range: true }) =>
       wholeAnswer(
         await registry.handle({
           method,
           path: url.split('?')[0] ?? '',
           query: new URLSearchParams(url.split('?')[1]),
-          header: (name) => headersOf(incoming)[name],
+          header: (name) => (name === 'range' && !range ? undefined : headersOf(incoming)[name]),
           body: incoming,
         }),
       ),
@@ -113,7 +114,7 @@ export async function startHostileRegistry(
 function createExchange(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  honest: () => Promise<Answer>,
+  honest: Exchange['honest'],
 ): Exchange {
   return {
     incoming,

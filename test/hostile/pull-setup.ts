@@ -34,6 +34,8 @@ export interface PullSetup extends AsyncDisposable {
 
 export interface PullChoices {
   readonly tag?: string
+  /** Another registry to ask. */
+  readonly host?: string
   readonly credential?: Credential
   readonly remote?: Partial<RemoteOptions>
 }
@@ -50,6 +52,7 @@ export async function setUp(
 
   async function pull({
     tag = 'latest',
+    host = registry.host,
     credential,
     remote,
   }: PullChoices = {}): Promise<PullResult> {
@@ -63,7 +66,7 @@ export async function setUp(
       ...remote,
     })
     await using store = await openStore({ root, workers: 0 })
-    const reference = parseReference(`${registry.host}/team/app:${tag}`)
+    const reference = parseReference(`${host}/team/app:${tag}`)
     return await pullImage(store, client.repository(reference), reference, { platform })
   }
 
