@@ -43,6 +43,8 @@ export interface HostileRegistry extends AsyncDisposable {
   readonly requests: SeenRequest[]
   /** Lets `fault` answer what matches `METHOD /path?query`, that many times (default: for ever). */
   disturb(pattern: RegExp, fault: Fault, times?: number): void
+  /** Answers 401 with this challenge to every request without credentials, before any fault. */
+  challenge(header: string): void
   /** No faults any more. */
   behave(): void
 }
@@ -54,12 +56,17 @@ interface Rule {
 }
 
 export async function startHostileRegistry(
-  options: { readonly tls?: { readonly cert: string; readonly key: string } } = {},
+  options: {
+    readonly tls?: { readonly cert: string; readonly key: string }
+    /** Default: nothing yet. */
+    readonly storage?: RegistryStorage
+  } = {},
 ): Promise<HostileRegistry> {
-  const storage = openMemoryStorage()
+  const { storage = openMemoryStorage() } = options
   const registry = createRegistry(storage)
   const rules: Rule[] = []
   const requests: SeenRequest[] = []
+  let challenge: string | undefined
 
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = incoming
@@ -75,6 +82,14 @@ export async function startHostileRegistry(
         }),
       ),
     )
+    if (challenge !== undefined && headers.authorization === undefined) {
+      exchange.send({
+        status: 401,
+        headers: { 'www-authenticate': challenge, 'content-length': '0' },
+        body: Buffer.alloc(0),
+      })
+      return
+    }
     const rule = rules.find((one) => one.left > 0 && one.pattern.test(`${method} ${url}`))
     if (rule === undefined) {
       exchange.send(await exchange.honest())
@@ -100,7 +115,13 @@ export async function startHostileRegistry(
     storage,
     requests,
     disturb: (pattern, fault, times = Infinity) => void rules.push({ pattern, fault, left: times }),
-    behave: () => void rules.splice(0),
+    challenge(header) {
+      challenge = header
+    },
+    behave() {
+      rules.length = 0
+      challenge = undefined
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => {
         server.close(resolve)
