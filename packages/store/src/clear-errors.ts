@@ -41,6 +41,7 @@ export function withClearErrors(files: Files, root: string): Files {
     fsync: later(files.fsync),
     truncate: now(files.truncate),
     readFile: now(files.readFile),
+    readText: now(files.readText),
     stat: now(files.stat),
     statOpen: now(files.statOpen),
     list: now(files.list),

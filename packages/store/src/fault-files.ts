@@ -98,6 +98,7 @@ export function openFaultFiles(
     },
     truncate: now(real.truncate),
     readFile: now(real.readFile),
+    readText: now(real.readText),
     stat: now(real.stat),
     statOpen: now(real.statOpen),
     list: now(real.list),

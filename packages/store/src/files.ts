@@ -34,6 +34,8 @@ export interface Files {
   readonly truncate: (file: number, size: number) => void
   /** Reads a small file whole. */
   readonly readFile: (path: string) => Uint8Array
+  /** Reads a small file of text whole: half the cost. What is no UTF-8 becomes U+FFFD. */
+  readonly readText: (path: string) => string
   /** Undefined when there is nothing. */
   readonly stat: (path: string) => FileFacts | undefined
   /** The facts of an open file. */

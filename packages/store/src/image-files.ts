@@ -4,7 +4,7 @@ import type { StoreContext } from './context.ts'
 import { descriptorOf, platformOf } from './descriptor-record.ts'
 import { errorCode, unless } from './files.ts'
 import { replaceFile, syncFolder } from './publish.ts'
-import { encodeRecord, readRecordValue } from './record-file.ts'
+import { encodeRecord, readRecord } from './record-file.ts'
 import type { ImageRecord, ImageSummary } from './records.ts'
 import { listed } from './reference-files.ts'
 
@@ -65,7 +65,7 @@ function isStrings(value: unknown): value is readonly string[] {
 
 function readImageFile(context: StoreContext, file: string): ImageRecord | undefined {
   try {
-    return imageRecordOf(readRecordValue(context.files.readFile(file)))
+    return imageRecordOf(readRecord(context.files, file))
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
     throw error

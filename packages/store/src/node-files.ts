@@ -32,6 +32,7 @@ export function openNodeFiles(): Files {
       }),
     truncate: (file, size) => fs.ftruncateSync(file, size),
     readFile: (path) => fs.readFileSync(path),
+    readText: (path) => fs.readFileSync(path, 'utf8'),
     stat(path) {
       const stat = fs.lstatSync(path, { throwIfNoEntry: false })
       return stat === undefined ? undefined : factsOf(stat)

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Files } from './files.ts'
 
 /**
  * A small record as the bytes of its file: the JSON with its hash, twice. A changed byte is found, and the
@@ -21,6 +22,14 @@ export function decodeRecord(bytes: Uint8Array): DecodedRecord | undefined {
   const middle = bytes.byteLength / 2
   if (!Number.isInteger(middle)) return decodeCopies([bytes])
   return decodeCopies([bytes.subarray(0, middle), bytes.subarray(middle)])
+}
+
+/** Reads the first whole copy of a record's file, without looking at the other. */
+export function readRecord(files: Files, file: string): unknown {
+  const text = files.readText(file)
+  const first = decodeText(text.slice(0, text.length / 2))
+  // Damage may change the number of characters: only bytes show where the other copy begins.
+  return first === undefined ? readRecordValue(files.readFile(file)) : first.value
 }
 
 /** Reads a record's first whole copy, without looking at the other. */
@@ -46,7 +55,10 @@ function decodeCopies(copies: readonly Uint8Array[]): DecodedRecord | undefined 
 }
 
 function decodeCopy(bytes: Uint8Array): { readonly value: unknown } | undefined {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  return decodeText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+}
+
+function decodeText(text: string): { readonly value: unknown } | undefined {
   const end = text.length - checksumLength - 2
   if (end < 0 || text[end] !== '\n' || text.at(-1) !== '\n') return undefined
   const json = text.slice(0, end)

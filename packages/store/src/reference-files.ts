@@ -4,7 +4,7 @@ import type { StoreContext } from './context.ts'
 import { descriptorOf } from './descriptor-record.ts'
 import { errorCode, unless } from './files.ts'
 import { replaceFile, syncFolder } from './publish.ts'
-import { encodeRecord, readRecordValue } from './record-file.ts'
+import { encodeRecord, readRecord } from './record-file.ts'
 import type { ReferenceRecord } from './records.ts'
 
 /** Every name that can be read; damaged ones are left to fsck. */
@@ -71,7 +71,7 @@ export function listed(context: StoreContext, folder: string): readonly string[]
 
 function readReferenceFile(context: StoreContext, file: string): ReferenceRecord | undefined {
   try {
-    return referenceRecordOf(readRecordValue(context.files.readFile(file)))
+    return referenceRecordOf(readRecord(context.files, file))
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
     throw error

@@ -31,13 +31,13 @@ export async function run(
     throw daemonFailure(error)
   }
   try {
-    context.stdout.write(render(rows, flags, context.now()))
+    context.stdout.write(await render(rows, flags, context.now()))
   } catch (error) {
     throw plainFailure(error)
   }
 }
 
-function render(rows: readonly HistoryRow[], flags: HistoryFlags, now: Date): string {
+function render(rows: readonly HistoryRow[], flags: HistoryFlags, now: Date): Promise<string> {
   const { human, noTrunc } = flags
   const createdAt = (row: HistoryRow): string =>
     row.created === undefined ? '' : formatRfc3339(row.created)

@@ -43,7 +43,7 @@ export async function run(
   }).catch((error: unknown) => {
     throw daemonFailure(error)
   })
-  context.stdout.write(render(rows, flags, context))
+  context.stdout.write(await render(rows, flags, context))
   if (rows.length === 0 && name !== undefined && groupWords.has(name)) {
     context.stderr.write(
       `\nNo images found matching "${name}": did you mean "${context.program} image ${name}"?\n`,
@@ -51,11 +51,15 @@ export async function run(
   }
 }
 
-function render(rows: readonly ImageRow[], flags: ImagesFlags, context: Context): string {
+async function render(
+  rows: readonly ImageRow[],
+  flags: ImagesFlags,
+  context: Context,
+): Promise<string> {
   if (flags.format === 'raw') return rawText(rows, flags, context)
   const fields = imageRowFields({ noTrunc: flags.noTrunc, now: context.now() })
   try {
-    return renderRows({
+    return await renderRows({
       rows,
       fields,
       defaultTable: flags.digests

@@ -23,15 +23,15 @@ export async function run(context: Context, flags: SystemDfFlags): Promise<void>
   try {
     context.stdout.write(
       flags.verbose && flags.format === undefined
-        ? verboseText(usage, context.now())
-        : summaryText(usage, flags.format),
+        ? await verboseText(usage, context.now())
+        : await summaryText(usage, flags.format),
     )
   } catch (error) {
     throw plainFailure(error)
   }
 }
 
-function summaryText(usage: ImagesUsage, format: string | undefined): string {
+function summaryText(usage: ImagesUsage, format: string | undefined): Promise<string> {
   const rows: readonly Row[] = [
     { type: 'Images', count: usage.images.length, bytes: usage.totalBytes },
     { type: 'Containers', count: 0, bytes: 0 },
@@ -56,8 +56,8 @@ function summaryText(usage: ImagesUsage, format: string | undefined): string {
   })
 }
 
-function verboseText(usage: ImagesUsage, now: Date): string {
-  const images = renderRows({
+async function verboseText(usage: ImagesUsage, now: Date): Promise<string> {
+  const images = await renderRows({
     rows: usage.images,
     fields: {
       Repository: { header: 'REPOSITORY', value: ({ image }) => nameOf(image).repository },

@@ -45,7 +45,7 @@ export async function run(
     const rows = namesOnly
       ? tags.map((tag) => ({ tag, digest: '' }))
       : await withDigests(context, repository, tags, flags.platform)
-    const text = renderRows({
+    const text = await renderRows({
       rows,
       fields: {
         Tag: { header: 'TAG', value: (row: TagRow) => row.tag },

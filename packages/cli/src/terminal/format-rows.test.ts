@@ -18,7 +18,7 @@ const rows: readonly Row[] = [
   { id: 'b88529658aab', repository: 'team/app', tag: '<none>' },
 ]
 
-function render(format?: string, list = rows, quiet?: 'ID'): string {
+function render(format?: string, list = rows, quiet?: 'ID'): Promise<string> {
   return renderRows({
     rows: list,
     fields,
@@ -65,22 +65,22 @@ describe('renderRows', () => {
       '{{if eq .Tag "latest"}}one{{else}}other{{end}} {{printf "%-8s|%q" .Tag .ID}} {{len .ID}}',
       'one latest  |"c6348fa86ba0" 12\nother <none>  |"b88529658aab" 12\n',
     ],
-  ])('--format %j', (format, text) => {
-    expect(render(format)).toBe(text)
+  ])('--format %j', async (format, text) => {
+    expect(await render(format)).toBe(text)
   })
 
-  it('prints the header alone, and nothing for other formats, when there are no rows', () => {
-    expect(render(undefined, [])).toBe('REPOSITORY   TAG       IMAGE ID\n')
-    expect(render('json', [])).toBe('')
-    expect(render('{{.ID}}', [])).toBe('')
-    expect(render('table {{.ID}}\\t{{.Nope}}', [])).toBe('IMAGE ID   <no value>\n')
+  it('prints the header alone, and nothing for other formats, when there are no rows', async () => {
+    expect(await render(undefined, [])).toBe('REPOSITORY   TAG       IMAGE ID\n')
+    expect(await render('json', [])).toBe('')
+    expect(await render('{{.ID}}', [])).toBe('')
+    expect(await render('table {{.ID}}\\t{{.Nope}}', [])).toBe('IMAGE ID   <no value>\n')
   })
 
-  it('--quiet counts for the plain table only', () => {
-    expect(render(undefined, rows, 'ID')).toBe('c6348fa86ba0\nb88529658aab\n')
-    expect(render('table', rows, 'ID')).toBe('c6348fa86ba0\nb88529658aab\n')
-    expect(render('{{.Tag}}', rows, 'ID')).toBe('latest\n<none>\n')
-    expect(render('table {{.Tag}}', rows, 'ID')).toBe('TAG\nlatest\n<none>\n')
+  it('--quiet counts for the plain table only', async () => {
+    expect(await render(undefined, rows, 'ID')).toBe('c6348fa86ba0\nb88529658aab\n')
+    expect(await render('table', rows, 'ID')).toBe('c6348fa86ba0\nb88529658aab\n')
+    expect(await render('{{.Tag}}', rows, 'ID')).toBe('latest\n<none>\n')
+    expect(await render('table {{.Tag}}', rows, 'ID')).toBe('TAG\nlatest\n<none>\n')
   })
 
   it.each([
@@ -90,14 +90,14 @@ describe('renderRows', () => {
       '{{.Nope}}',
       'template parsing error: template: :1:2: executing "" at <.Nope>: can\'t evaluate field Nope in type *formatter.imageContext',
     ],
-  ])('refuses %s as docker does', (format, message) => {
-    expect(() => render(format)).toThrow(
+  ])('refuses %s as docker does', async (format, message) => {
+    await expect(render(format)).rejects.toThrow(
       expect.objectContaining({ code: 'TEMPLATE_INVALID', message }),
     )
   })
 
-  it('reports a malformed template even without rows', () => {
-    expect(() => render('{{.ID', [])).toThrow('unclosed action')
+  it('reports a malformed template even without rows', async () => {
+    await expect(render('{{.ID', [])).rejects.toThrow('unclosed action')
   })
 
   const hostile = [{ id: 'x', repository: 'a\x1b[2J\u202e\nb\tc', tag: '\x9b\u200b' }]
@@ -108,7 +108,7 @@ describe('renderRows', () => {
     ],
     ['{{.Repository}}', 'a\\x1b[2J\\u202e\nb\tc\n'],
     ['json', '{"ID":"x","Repository":"a\\u001b[2J\\u202e\\nb\\tc","Tag":"\\u009b\\u200b"}\n'],
-  ])('disarms hostile texts with --format %s', (format, text) => {
-    expect(render(format, hostile)).toBe(text)
+  ])('disarms hostile texts with --format %s', async (format, text) => {
+    expect(await render(format, hostile)).toBe(text)
   })
 })
