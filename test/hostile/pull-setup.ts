@@ -8,10 +8,11 @@ import {
   createRemote,
   type Credential,
   defaultSettings,
+  type Remote,
   type RemoteEvent,
   type RemoteOptions,
 } from '@katman/remote'
-import { checkStore, openStore, pullImage, type PullResult } from '@katman/store'
+import { checkStore, openStore, pullImage, type PullOptions, type PullResult } from '@katman/store'
 import { expect } from 'vitest'
 import { type HostileImage, type ImageOptions, addImage, platform } from './hostile-image.ts'
 import { type HostileRegistry, startHostileRegistry } from './hostile-registry.ts'
@@ -28,6 +29,8 @@ export interface PullSetup extends AsyncDisposable {
   pull(options?: PullChoices): Promise<PullResult>
   /** A pull that must fail; the error, after looking that nothing of it can be seen. */
   refused(options?: PullChoices): Promise<KatmanError>
+  /** Listing the tags of `team/app`, which must fail. */
+  tagsRefused(): Promise<KatmanError>
   /** The registry behaves, an honest image is pulled, and the store is found whole. */
   recovers(): Promise<void>
 }
@@ -38,6 +41,9 @@ export interface PullChoices {
   readonly host?: string
   readonly credential?: Credential
   readonly remote?: Partial<RemoteOptions>
+  readonly platform?: PullOptions['platform']
+  readonly signal?: AbortSignal
+  readonly onEvent?: NonNullable<PullOptions['onEvent']>
 }
 
 export async function setUp(
@@ -50,13 +56,8 @@ export async function setUp(
   const clock = createTestClock()
   const events: RemoteEvent[] = []
 
-  async function pull({
-    tag = 'latest',
-    host = registry.host,
-    credential,
-    remote,
-  }: PullChoices = {}): Promise<PullResult> {
-    await using client = createRemote({
+  function openClient(remote: Partial<RemoteOptions> = {}, credential?: Credential): Remote {
+    return createRemote({
       settings: defaultSettings,
       credentials: { get: async () => credential },
       userAgent: 'katman-test',
@@ -65,9 +66,15 @@ export async function setUp(
       onEvent: (event) => void events.push(event),
       ...remote,
     })
+  }
+
+  async function pull(choices: PullChoices = {}): Promise<PullResult> {
+    const { tag = 'latest', host = registry.host, remote, credential, ...rest } = choices
+    await using client = openClient(remote, credential)
     await using store = await openStore({ root, workers: 0 })
     const reference = parseReference(`${host}/team/app:${tag}`)
-    return await pullImage(store, client.repository(reference), reference, { platform })
+    const source = client.repository(reference)
+    return await pullImage(store, source, reference, { platform, ...rest })
   }
 
   async function expectEmpty(): Promise<void> {
@@ -85,15 +92,14 @@ export async function setUp(
     events,
     pull,
     async refused(choices) {
-      let failure: unknown
-      try {
-        await pull(choices)
-      } catch (error) {
-        failure = error
-      }
+      const error = await failureOf(pull(choices))
       await expectEmpty()
-      if (isKatmanError(failure)) return failure
-      throw failure ?? new Error('the pull succeeded')
+      return error
+    },
+    async tagsRefused() {
+      await using client = openClient()
+      const source = client.repository({ registry: registry.host, repository: 'team/app' })
+      return await failureOf(Array.fromAsync(source.tags()))
     },
     async recovers() {
       registry.behave()
@@ -111,6 +117,16 @@ export async function setUp(
       await rm(root, { recursive: true, force: true })
     },
   }
+}
+
+async function failureOf(work: Promise<unknown>): Promise<KatmanError> {
+  try {
+    await work
+  } catch (error) {
+    if (isKatmanError(error)) return error
+    throw error
+  }
+  throw new Error('it succeeded')
 }
 
 /** A clock on which sleeping is free and recorded. */
