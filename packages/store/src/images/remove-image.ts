@@ -172,7 +172,8 @@ export async function removeUnheld(state: RemovalState): Promise<void> {
 async function countLayerUsers(images: readonly ImageView[]): Promise<Map<Digest, number>> {
   const users = new Map<Digest, number>()
   for (const image of images) {
-    for (const { chainID } of await layersOf(image)) users.set(chainID, (users.get(chainID) ?? 0) + 1)
+    for (const { chainID } of await layersOf(image))
+      users.set(chainID, (users.get(chainID) ?? 0) + 1)
   }
   return users
 }
