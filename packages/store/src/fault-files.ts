@@ -48,8 +48,8 @@ export function openFaultFiles(
     return true
   }
   const failure = (): Error => {
-    const code = fault?.kind ?? 'EIO'
-    return Object.assign(new Error(`${code}: injected at call ${calls}`), { code })
+    const kind = fault?.kind ?? 'EIO'
+    return Object.assign(new Error(`${kind}: injected at call ${calls}`), { code: kind })
   }
   const now = <A extends unknown[], R>(call: (...values: A) => R) => {
     return (...values: A): R => {
