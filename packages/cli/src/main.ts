@@ -212,7 +212,10 @@ function report(
   const { signal } = surroundings
   const shown = signal.aborted && signal.reason instanceof CommandFailure ? signal.reason : error
   const failure = plainFailure(shown)
-  if (failure.message !== '') stderr.write(`${failure.message}\n`)
+  // Whatever a message quotes from a registry or an image, a terminal only shows it.
+  if (failure.message !== '') {
+    stderr.write(`${escapeTerminal(failure.message, { newlines: true })}\n`)
+  }
   if (debug) {
     for (let cause: unknown = failure.cause; cause instanceof Error; cause = cause.cause) {
       const code = isKatmanError(cause) ? ` [${cause.code}]` : ''
