@@ -76,7 +76,7 @@ function isOurs(name: string): boolean {
   )
 }
 
-function makeParents(files: Files, folder: string): void {
+function makeParents(files: Files, folder: string, hasParent = false): void {
   try {
     files.mkdir(folder)
   } catch (error) {
@@ -84,8 +84,10 @@ function makeParents(files: Files, folder: string): void {
       case 'EEXIST':
         return
       case 'ENOENT':
+        // In /proc and the like nothing can be made though the parent is there.
+        if (hasParent) throw invalidRoot(folder, 'no folder can be made there', error)
         makeParents(files, path.dirname(folder))
-        makeParents(files, folder)
+        makeParents(files, folder, true)
         return
       case 'ENOTDIR':
         throw invalidRoot(folder, 'a part of the path is not a folder', error)

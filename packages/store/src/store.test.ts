@@ -47,6 +47,10 @@ describe('openStore', () => {
     await expect(openStore({ root })).rejects.toMatchObject({ code: 'STORE_INVALID' })
     const inFile = path.join(root, 'notes.txt', 'store')
     await expect(openStore({ root: inFile })).rejects.toMatchObject({ code: 'STORE_INVALID' })
+    if (fs.existsSync('/proc')) {
+      const inProc = openStore({ root: '/proc/katman/store' })
+      await expect(inProc).rejects.toMatchObject({ code: 'STORE_INVALID' })
+    }
   })
 
   it.skipIf(process.getuid?.() !== 0)('refuses a store of another user', async () => {
