@@ -8,7 +8,7 @@ import {
 } from '@katman/store'
 import type { Context } from './context.ts'
 import { CommandFailure, daemonPrefix, dockerText } from './failure.ts'
-import { nilMap, nilSlice } from './terminal/go-value.ts'
+import { jsonForm, nilMap, nilSlice } from './terminal/go-value.ts'
 import { inspectTemplate, type Inspected, renderInspect } from './render-inspect.ts'
 
 /**
@@ -41,14 +41,14 @@ export async function inspectImages(
 }
 
 async function inspected(image: ImageView): Promise<Inspected> {
-  return { document: await inspectImage(image), view: withNils(await inspectView(image)) }
+  return { document: await inspectImage(image), view: clientView(await inspectView(image)) }
 }
 
 /**
- * docker's client holds absent parts of a config as nil: a template prints them empty, JSON leaves them out (hence
- * not enumerable).
+ * The image as docker's client holds it. Its id is `ID` there (with `Id` the client turns to the engine's JSON), and
+ * absent parts of the config are nil: a template prints them empty, JSON leaves them out (hence not enumerable).
  */
-function withNils(view: ImageDocument): ImageDocument {
+function clientView(view: ImageDocument): ImageDocument {
   const config: Record<string, unknown> = { ...configOf(view) }
   for (const [names, nil] of nilFields) {
     for (const name of names) {
@@ -57,7 +57,9 @@ function withNils(view: ImageDocument): ImageDocument {
       }
     }
   }
-  return { ...view, Config: config }
+  const { Id: id, ...rest } = view
+  const json = { ...view, Config: config }
+  return { ID: id, ...rest, Config: config, [jsonForm]: json }
 }
 
 const nilFields = [

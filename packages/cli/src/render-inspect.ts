@@ -1,6 +1,7 @@
 import { isKatmanError } from '@katman/oci'
 import { CommandFailure, dockerText } from './failure.ts'
 import { goJson } from './terminal/go-json.ts'
+import { asGoMap } from './terminal/go-value.ts'
 import { compileTemplate, type Template } from './terminal/template.ts'
 
 /** One thing to inspect. */
@@ -70,7 +71,7 @@ function runInspect(
     return template(view)
   } catch (error) {
     if (!isKatmanError(error, 'TEMPLATE_INVALID')) throw error
-    return template(document)
+    return template(asGoMap(document))
   }
 }
 

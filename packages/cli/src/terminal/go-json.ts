@@ -1,4 +1,4 @@
-import { isGoMap, nilMap, nilSlice, isStruct, sortedEntries } from './go-value.ts'
+import { isGoMap, jsonForm, nilMap, nilSlice, isStruct, sortedEntries } from './go-value.ts'
 
 /** Options of {@link goJson}. */
 export interface GoJsonOptions {
@@ -39,6 +39,9 @@ export function goJson(value: unknown, indent = '', options: GoJsonOptions = {})
       )
     }
     if (item instanceof Date) return quote(item.toISOString())
+    if (typeof item === 'object' && item !== null && jsonForm in item) {
+      return write(item[jsonForm], margin, depth)
+    }
     if (isGoMap(item) || isStruct(item)) {
       const entries = item instanceof Map ? sortedEntries(item) : Object.entries(item)
       const colon = indent === '' ? ':' : ': '

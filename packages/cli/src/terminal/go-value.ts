@@ -8,6 +8,16 @@ export const goType: unique symbol = Symbol('goType')
 export const nilMap: ReadonlyMap<string, unknown> = new Map<string, unknown>()
 export const nilSlice: readonly never[] = Object.freeze([])
 
+/** Under this key an object holds what its JSON shows: a struct's fields may have other names there. */
+export const jsonForm: unique symbol = Symbol('jsonForm')
+
+/** Plain objects as maps, whose keys JSON sorts: what Go makes of JSON that has no struct. */
+export function asGoMap(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asGoMap)
+  if (!isGoMap(value)) return value
+  return new Map(sortedEntries(value).map(([key, item]) => [key, asGoMap(item)]))
+}
+
 /** An object whose Go type is known. */
 export interface GoStruct {
   readonly [goType]: string
