@@ -118,7 +118,7 @@ export class Fields {
   }
 }
 
-export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return (
     typeof value === 'object' &&
     value !== null &&
