@@ -8,7 +8,7 @@ import { type Descriptor, type Digest, mediaTypes, parseDigest } from '@katman/o
 import { createRegistry, openMemoryStorage, type RegistryStorage } from '@katman/registry'
 
 /** One request for a blob, and what of it was sent. */
-export interface BlobRequest {
+interface BlobRequest {
   readonly digest: string
   /** First byte asked for. */
   readonly start: number

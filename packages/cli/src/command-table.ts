@@ -69,6 +69,26 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/pull.ts'),
   }),
   defineCommand({
+    path: ['push'],
+    aliases: [['image', 'push']],
+    usage: '[OPTIONS] NAME[:TAG]',
+    summary: 'Upload an image to a registry',
+    count: { min: 1, max: 1 },
+    flags: defineFlags([
+      { name: 'all-tags', short: 'a', type: 'bool', help: 'Push every tag of the repository' },
+      {
+        name: 'disable-content-trust',
+        type: 'bool',
+        default: true,
+        hidden: true,
+        help: 'Accepted as docker does; has no effect',
+      },
+      { name: 'platform', type: 'string', help: 'Push only this platform of an index' },
+      { name: 'quiet', short: 'q', type: 'bool', help: 'Print the name only' },
+    ]),
+    load: () => import('./commands/push.ts'),
+  }),
+  defineCommand({
     path: ['images'],
     aliases: [
       ['image', 'ls'],

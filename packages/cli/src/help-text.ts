@@ -3,7 +3,17 @@ import { childrenOfPath, type Found, findCommand, pathsOf } from './find-command
 import { globalFlags } from './global-flags.ts'
 import type { CommandHelp, CommandList } from './terminal/help.ts'
 
-const commonCommands = ['pull', 'images', 'inspect', 'history', 'layers', 'rmi', 'tags', 'demo']
+const commonCommands = [
+  'pull',
+  'push',
+  'images',
+  'inspect',
+  'history',
+  'layers',
+  'rmi',
+  'tags',
+  'demo',
+]
 
 /** What help and usage errors say of a path: a command, a group, or the program itself. */
 export function commandHelp(path: readonly string[]): CommandHelp {

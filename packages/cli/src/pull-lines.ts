@@ -58,6 +58,8 @@ function progressLine(event: Extract<CopyEvent, { type: 'progress' }>): LayerLin
       return { id, status: 'Verifying Checksum' }
     case 'received':
       return { id, status: 'Download complete' }
+    case 'mounted':
+      return { id, status: `Mounted from ${progress.from}` }
     case 'indexing':
       return { id, status: 'Extracting', current: progress.bytes, total: descriptor.size }
   }

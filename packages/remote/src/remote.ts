@@ -1,3 +1,4 @@
+import type { Digest } from '@katman/oci'
 import { isLoopbackHost, isIpAddress, inBlock } from './address.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { CredentialSource } from './credential.ts'
@@ -36,8 +37,14 @@ export interface RepositoryName {
 
 /** The registries of the world, as places. */
 export interface Remote extends AsyncDisposable {
-  /** Opens a repository; nothing is sent yet. Throws `REGISTRY_BLOCKED`. */
-  repository(name: RepositoryName): RemoteRepository
+  /**
+   * Opens a repository; nothing is sent yet. `mountSources` names other repositories of the same registry that may
+   * have a blob: it is mounted from the first instead of uploaded, if the registry will. Throws `REGISTRY_BLOCKED`.
+   */
+  repository(
+    name: RepositoryName,
+    options?: { readonly mountSources?: (digest: Digest) => readonly string[] },
+  ): RemoteRepository
   /**
    * Tries a user name and password at a registry. Resolves with the identity token that its token service gives
    * in their place, if it does. Throws `UNAUTHORIZED` and network errors; nothing is tried twice.
@@ -93,7 +100,7 @@ export function createRemote(options: RemoteOptions): Remote {
   }
 
   return {
-    repository({ registry, repository }) {
+    repository({ registry, repository }, { mountSources } = {}) {
       const { mirrors, origin } = candidatesFor(settings, registry, repository)
       const withSession = (candidate: Candidate): RepositoryHost => ({
         candidate,
@@ -106,6 +113,7 @@ export function createRemote(options: RemoteOptions): Remote {
         origin: withSession(origin),
         clock,
         onEvent: options.onEvent,
+        mountSources,
       })
     },
     async authenticate({ registry, username, password, signal }) {

@@ -1,4 +1,4 @@
-import { type Descriptor, isDigest } from '@katman/oci'
+import { type Descriptor, type Digest, isDigest, isKatmanError } from '@katman/oci'
 import { type CallOptions, type NamingTarget, type Opener, verified } from '@katman/transfer'
 import type { DocumentCache } from './document-cache.ts'
 import type { HostChoiceOptions } from './host-choice.ts'
@@ -8,13 +8,18 @@ import { responseInvalid } from './network-error.ts'
 import { retrying } from './retry.ts'
 import { pushScopes, uploadBlob } from './upload.ts'
 
+export interface TargetOptions {
+  /** Other repositories of this registry that may have a blob. */
+  readonly mountSources?: ((digest: Digest) => readonly string[]) | undefined
+}
+
 /** The writing half of a repository: always the registry itself, never a mirror. */
 export function createRepositoryTarget(
   name: string,
-  hosts: HostChoiceOptions,
+  hosts: HostChoiceOptions & TargetOptions,
   documents: DocumentCache,
 ): NamingTarget {
-  const { clock, onEvent, origin } = hosts
+  const { clock, onEvent, origin, mountSources } = hosts
   const { session } = origin
   const { repository } = origin.candidate
   const shared = { repository, scopes: pushScopes(repository) }
@@ -87,9 +92,19 @@ export function createRepositoryTarget(
     async write(descriptor, open, options = {}) {
       const { signal } = options
       if (!isDocumentType(descriptor.mediaType)) {
-        await retrying({ clock, what: `upload of ${descriptor.digest}`, signal, onEvent }, () =>
-          uploadBlob({ session, repository, descriptor, open, name, write: options }),
-        )
+        const upload = (mountFrom?: string): Promise<void> =>
+          retrying({ clock, what: `upload of ${descriptor.digest}`, signal, onEvent }, () =>
+            uploadBlob({ session, repository, descriptor, open, name, write: options, mountFrom }),
+          )
+        const from = mountSources?.(descriptor.digest).find((other) => other !== repository)
+        try {
+          await upload(from)
+        } catch (error) {
+          // Who may write here need not be allowed to read there.
+          const isRefused = isKatmanError(error, 'DENIED') || isKatmanError(error, 'UNAUTHORIZED')
+          if (from === undefined || !isRefused) throw error
+          await upload()
+        }
         return
       }
       const bytes = await read(descriptor, open)

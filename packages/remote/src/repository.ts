@@ -9,7 +9,7 @@ import {
   fetchManifest,
   readRequest,
 } from './manifest-fetch.ts'
-import { createRepositoryTarget } from './repository-target.ts'
+import { createRepositoryTarget, type TargetOptions } from './repository-target.ts'
 import { retrying } from './retry.ts'
 import { listTags } from './tag-list.ts'
 
@@ -26,7 +26,7 @@ export interface RemoteRepository extends Source, NamingTarget {
   ping(options?: CallOptions): Promise<void>
 }
 
-export interface RepositoryOptions extends HostChoiceOptions {
+export interface RepositoryOptions extends HostChoiceOptions, TargetOptions {
   readonly registry: string
   readonly repository: string
 }

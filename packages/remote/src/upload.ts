@@ -1,4 +1,4 @@
-import type { Descriptor } from '@katman/oci'
+import type { Descriptor, Digest } from '@katman/oci'
 import { type Opener, verified, type WriteOptions } from '@katman/transfer'
 import type { StreamBody } from './http.ts'
 import { responseInvalid } from './network-error.ts'
@@ -15,26 +15,37 @@ export interface UploadOptions {
   readonly open: Opener
   readonly name: string
   readonly write: WriteOptions
+  /** Another repository of the registry that may have the blob. */
+  readonly mountFrom?: string | undefined
 }
 
 /**
- * Uploads a blob: `POST` for a session, then one `PUT` with all of it (distribution-spec, "POST then PUT").
+ * Uploads a blob: `POST` for a session, then one `PUT` with all of it (distribution-spec, "POST then PUT"). With
+ * `mountFrom` the session is asked to mount it instead ("Mounting a blob from another repository").
  * The upload address may be on another host; our authorization is not sent there.
  * Throws `DIGEST_MISMATCH` and `SIZE_MISMATCH` when the source does not hold what it should.
  */
 export async function uploadBlob(options: UploadOptions): Promise<void> {
-  const { session, repository, descriptor, write } = options
+  const { session, repository, descriptor, mountFrom, write } = options
   const shared = {
     subject: 'upload',
     repository,
-    scopes: pushScopes(repository),
+    scopes: [
+      ...pushScopes(repository),
+      ...(mountFrom === undefined ? [] : [`repository:${mountFrom}:pull`]),
+    ],
     signal: write.signal,
   } as const satisfies Partial<RegistryRequest>
+  const query = mountFrom === undefined ? '' : mountQuery(descriptor.digest, mountFrom)
   const started = await session.expect(
-    { ...shared, method: 'POST', target: `${repository}/blobs/uploads/` },
-    [202],
+    { ...shared, method: 'POST', target: `${repository}/blobs/uploads/${query}` },
+    mountFrom === undefined ? [202] : [201, 202],
   )
   started.response.discard()
+  if (mountFrom !== undefined && started.response.status === 201) {
+    write.onProgress?.({ state: 'mounted', from: mountFrom })
+    return
+  }
   const post = { method: 'POST', url: started.url }
   const location = started.response.headers.get('location')
   if (location === undefined) throw responseInvalid(post, 'the upload has no Location')
@@ -61,6 +72,10 @@ export async function uploadBlob(options: UploadOptions): Promise<void> {
     throw body.sourceFailure() ?? error
   }
   write.onProgress?.({ state: 'received' })
+}
+
+function mountQuery(digest: Digest, from: string): string {
+  return `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`
 }
 
 /** The token scopes that a write needs. */

@@ -47,6 +47,8 @@ export interface CopyOptions extends CallOptions {
   /** Blobs moved at the same time. Default 3. */
   readonly concurrency?: number | undefined
   readonly onEvent?: ((event: CopyEvent) => void) | undefined
+  /** Where manifests and configs are read that both places have: the nearer one. Default `target`. */
+  readonly readFrom?: 'source' | 'target' | undefined
 }
 
 /** One image or artifact manifest that a copy visited. */
@@ -194,8 +196,9 @@ async function copyConfig(state: CopyState, manifest: Manifest): Promise<ImageCo
 
 /** Small documents are read from the target when it has them: a second pull asks the source for nothing. */
 async function readDocument(state: CopyState, descriptor: Descriptor): Promise<Uint8Array> {
-  const { source, target } = state
-  if (isReadable(target) && (await target.has(descriptor, { signal: state.signal }))) {
+  const { source, target, options } = state
+  const mayReadTarget = options.readFrom !== 'source' && isReadable(target)
+  if (mayReadTarget && (await target.has(descriptor, { signal: state.signal }))) {
     try {
       return await readVerified(target, descriptor, { signal: state.signal })
     } catch (error) {

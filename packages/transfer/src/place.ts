@@ -33,6 +33,8 @@ export type WriteProgress =
   | { readonly state: 'receiving'; readonly bytes: number }
   | { readonly state: 'verifying' }
   | { readonly state: 'received' }
+  /** The target took it from another of its repositories: nothing moved. */
+  | { readonly state: 'mounted'; readonly from: string }
   | { readonly state: 'indexing'; readonly bytes: number }
 
 export interface ContentOptions extends CallOptions {

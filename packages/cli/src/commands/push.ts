@@ -1,0 +1,166 @@
+import {
+  canonicalName,
+  defaultTag,
+  type Digest,
+  familiarName,
+  formatReference,
+  parsePlatform,
+  parseReference,
+  type Platform,
+  type Reference,
+  withDefaultTag,
+} from '@katman/oci'
+import type { RemoteRepository } from '@katman/remote'
+import {
+  type ImageName,
+  type ImageView,
+  loadImages,
+  pushImage,
+  type PushResult,
+  type Store,
+} from '@katman/store'
+import type { Context } from '../context.ts'
+import { CommandFailure, daemonFailure, plainFailure } from '../failure.ts'
+import { createPushLines, pushConcurrency } from '../push-lines.ts'
+import { createProgressLines } from '../terminal/progress-lines.ts'
+
+export interface PushFlags {
+  readonly allTags: boolean
+  readonly platform: string | undefined
+  readonly quiet: boolean
+}
+
+/** `push NAME[:TAG]` */
+export async function run(
+  context: Context,
+  flags: PushFlags,
+  [name = '']: readonly string[],
+): Promise<void> {
+  const { reference, platform } = checkedArguments(name, flags)
+  const say = (line: string): void => {
+    if (!flags.quiet) context.stdout.write(`${line}\n`)
+  }
+  const isNamed = reference.tag !== undefined || flags.allTags
+  if (!isNamed) say(`Using default tag: ${defaultTag}`)
+  await using store = await context.openStore()
+  await using remote = await context.openRemote()
+  const images = await loadImages(store)
+  say(`The push refers to repository [${canonicalName(reference)}]`)
+  const names = namesToPush(images, reference, flags.allTags)
+  const mountSources = await mountSourcesOf(images, reference)
+  const repository = remote.repository(reference, { mountSources })
+  for (const one of names) {
+    const { target, missing } = await pushOne({ context, store, repository, platform, flags }, one)
+    say(`${one.reference.tag}: digest: ${target.digest} size: ${target.size}`)
+    if (missing.length > 0) say(`Not pushed, because not here: ${missing.join(', ')}`)
+  }
+  const shown = flags.allTags ? reference : withDefaultTag(reference)
+  if (flags.quiet) context.stdout.write(`${canonicalName(shown)}${tagOf(shown)}\n`)
+}
+
+interface PushJob {
+  readonly context: Context
+  readonly store: Store
+  readonly repository: RemoteRepository
+  readonly platform: Platform | undefined
+  readonly flags: PushFlags
+}
+
+async function pushOne(job: PushJob, name: ImageName): Promise<PushResult> {
+  const { context, store, repository, platform, flags } = job
+  const { stdout } = context
+  const lines = createProgressLines({
+    write: (text) => {
+      if (!flags.quiet) stdout.write(text)
+    },
+    isTerminal: stdout.isTerminal,
+    columns: stdout.columns,
+    now: () => context.now().getTime(),
+  })
+  const shown = createPushLines(lines.update)
+  try {
+    return await pushImage(store, repository, name, {
+      platform,
+      concurrency: pushConcurrency,
+      signal: context.signal,
+      now: context.now,
+      onLayers: shown.layers,
+      onEvent: shown.event,
+    })
+  } catch (error) {
+    throw plainFailure(error)
+  } finally {
+    lines.finish()
+  }
+}
+
+function checkedArguments(
+  name: string,
+  flags: PushFlags,
+): { readonly reference: Reference; readonly platform: Platform | undefined } {
+  let reference: Reference
+  try {
+    reference = parseReference(name)
+  } catch (error) {
+    throw plainFailure(error)
+  }
+  if (flags.allTags && (reference.tag !== undefined || reference.digest !== undefined)) {
+    throw new CommandFailure("tag can't be used with --all-tags/-a")
+  }
+  if (reference.digest !== undefined) {
+    throw new CommandFailure('cannot push a digest reference')
+  }
+  try {
+    return { reference, platform: flags.platform ? parsePlatform(flags.platform) : undefined }
+  } catch (error) {
+    throw daemonFailure(error)
+  }
+}
+
+/** The names to push, tags sorted. Fails with docker's words when there is none. */
+function namesToPush(
+  images: readonly ImageView[],
+  reference: Reference,
+  all: boolean,
+): readonly ImageName[] {
+  const repository = canonicalName(reference)
+  const known = images
+    .flatMap((image) => image.tags)
+    .filter((name) => canonicalName(name.reference) === repository)
+    .toSorted((left, right) => (left.record.name < right.record.name ? -1 : 1))
+  const shown = familiarName(reference)
+  if (known.length === 0) {
+    throw new CommandFailure(`An image does not exist locally with the tag: ${shown}`)
+  }
+  if (all) return known
+  const wanted = withDefaultTag(reference)
+  const found = known.find((name) => name.record.name === formatReference(wanted))
+  if (found === undefined) throw new CommandFailure(`tag does not exist: ${shown}${tagOf(wanted)}`)
+  return [found]
+}
+
+/** Where in the same registry a blob was pulled from or pushed to before. */
+async function mountSourcesOf(
+  images: readonly ImageView[],
+  { registry, repository }: Reference,
+): Promise<(digest: Digest) => readonly string[]> {
+  const sources = new Map<Digest, Set<string>>()
+  for (const image of images) {
+    const repositories = (image.record.from ?? [])
+      .map((from) => parseReference(from))
+      .filter((from) => from.registry === registry && from.repository !== repository)
+      .map((from) => from.repository)
+    if (repositories.length === 0) continue
+    const { config, layers } = await image.readManifest()
+    for (const { digest } of [config, ...layers]) {
+      const known = sources.get(digest) ?? new Set<string>()
+      sources.set(digest, known)
+      for (const one of repositories) known.add(one)
+    }
+  }
+  return (digest) => [...(sources.get(digest) ?? [])]
+}
+
+function tagOf({ tag }: Reference): string {
+  return tag === undefined ? '' : `:${tag}`
+}

@@ -1,0 +1,149 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runProgram } from '../../packages/cli/src/main.ts'
+import { addImage, addIndex, platform } from '../hostile/hostile-image.ts'
+
+// Push as a user sees it: from a store to the registry of this project, over HTTP.
+
+let root: string
+let registry: RegistryServer
+let other: RegistryServer
+let requests: string[]
+let index: string
+let manifest: string
+
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'katman-push-'))
+  requests = []
+  const storage = openMemoryStorage()
+  const image = await addImage(storage)
+  const arm = await addImage(storage, { config: { architecture: 'arm64' } })
+  const entries = [
+    { ...image.manifest, platform },
+    { ...arm.manifest, platform: { os: 'linux', architecture: 'arm64' } },
+  ]
+  index = (await addIndex(storage, entries, 'both')).digest
+  manifest = image.manifest.digest
+  const onRequest = ({ method, path: where }: { method: string; path: string }): void =>
+    void requests.push(`${method} ${where}`)
+  registry = await serveRegistry({ storage, onRequest })
+  other = await serveRegistry({ storage: openMemoryStorage(), onRequest })
+})
+afterEach(async () => {
+  await registry.close()
+  await other.close()
+  await rm(root, { recursive: true, force: true })
+})
+
+describe('push', () => {
+  it('keeps the digest of an index and all its platforms', async () => {
+    await run('pull', '-q', '--platform', 'all', `${registry.host}/team/app:both`)
+    await run('tag', `${registry.host}/team/app:both`, `${other.host}/moved/app:1`)
+    const pushed = await run('push', `${other.host}/moved/app:1`)
+    expect(pushed.stdout).toMatch(
+      new RegExp(
+        `^The push refers to repository \\[${other.host}/moved/app\\]\n` +
+          String.raw`(\w{12}: Preparing\n){2}` +
+          String.raw`(\w{12}: Pushed\n){2}` +
+          String.raw`1: digest: ${index} size: \d+` +
+          '\n$',
+      ),
+    )
+    const again = path.join(root, 'again')
+    await run(
+      '--root',
+      again,
+      'pull',
+      '-q',
+      '--platform',
+      'all',
+      `${other.host}/moved/app@${index}`,
+    )
+    expect((await run('--root', again, 'fsck', '--hash')).stdout).toMatch(/clean\n$/)
+  })
+
+  it('moves no blob that is there, and mounts what another repository has', async () => {
+    await run('pull', '-q', `${registry.host}/team/app:latest`)
+    await run('tag', `${registry.host}/team/app:latest`, `${registry.host}/team/copy:1`)
+    requests.length = 0
+    const mounted = await run('push', `${registry.host}/team/copy:1`)
+    expect(mounted.stdout.match(/\w{12}: Mounted from team\/app\n/g)).toHaveLength(2)
+    expect(mounted.stdout).not.toContain('Pushed')
+    expect(requests.filter((one) => /^(PUT|PATCH) .*\/blobs\//.test(one))).toEqual([])
+    requests.length = 0
+    const again = await run('push', `${registry.host}/team/copy:1`)
+    expect(again.stdout.match(/: Layer already exists\n/g)).toHaveLength(2)
+    expect(requests.filter((one) => one.startsWith('POST'))).toEqual([])
+  })
+
+  it('of one platform of an index pushes that image, and says what is missing', async () => {
+    await run('pull', '-q', `${registry.host}/team/app:both`, '--platform', 'linux/amd64')
+    await run('tag', `${registry.host}/team/app:both`, `${other.host}/one:1`)
+    const { stdout } = await run('push', `${other.host}/one:1`)
+    expect(stdout).toContain(`1: digest: ${manifest} size: `)
+    expect(stdout).toContain('Not pushed, because not here: linux/arm64\n')
+    const refused = await run('push', '--platform', 'linux/arm64', `${other.host}/one:1`)
+    expect(refused).toMatchObject({ exitCode: 1 })
+    expect(refused.stderr).toBe(
+      `${other.host}/one:1 is not here for linux/arm64\nhint: here: linux/amd64\n`,
+    )
+  })
+
+  it('of all tags goes by name; -q prints the name alone', async () => {
+    await run('pull', '-q', `${registry.host}/team/app:latest`)
+    for (const tag of ['b', 'a']) {
+      await run('tag', `${registry.host}/team/app:latest`, `${other.host}/all:${tag}`)
+    }
+    const { stdout } = await run('push', '-a', `${other.host}/all`)
+    expect(stdout.match(/^(\w+): digest: /gm)).toEqual(['a: digest: ', 'b: digest: '])
+    expect((await run('push', '-q', '-a', `${other.host}/all`)).stdout).toBe(`${other.host}/all\n`)
+    expect((await run('tags', '-q', `${other.host}/all`)).stdout).toBe('a\nb\n')
+  })
+
+  it.each([
+    [['push', 'HOST/none'], 'An image does not exist locally with the tag: HOST/none\n'],
+    [['push', 'HOST/team/app:2'], 'tag does not exist: HOST/team/app:2\n'],
+    [['push', '-a', 'HOST/team/app:2'], "tag can't be used with --all-tags/-a\n"],
+    [['push', `HOST/team/app@sha256:${'0'.repeat(64)}`], 'cannot push a digest reference\n'],
+    [
+      ['push', 'HOST/Team/app'],
+      'invalid reference format: repository name (Team/app) must be lowercase\n',
+    ],
+  ])('refuses %j', async (words, message) => {
+    await run('pull', '-q', `${registry.host}/team/app:latest`)
+    const host = (text: string): string => text.replaceAll('HOST', registry.host)
+    const failed = await run(...words.map(host))
+    expect(failed).toMatchObject({ exitCode: 1, stderr: host(message) })
+  })
+})
+
+async function run(
+  ...words: readonly string[]
+): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+  const written = { stdout: '', stderr: '' }
+  const output = (name: 'stdout' | 'stderr') => ({
+    write: (text: string | Uint8Array) => void (written[name] += Buffer.from(text).toString()),
+    isTerminal: false,
+    columns: 0,
+  })
+  const exitCode = await runProgram(words, {
+    program: 'katman',
+    env: {
+      HOME: root,
+      DOCKER_CONFIG: path.join(root, 'docker'),
+      KATMAN_ROOT: path.join(root, 'store'),
+    },
+    root: path.join(root, 'store'),
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    get stdin(): NodeJS.ReadStream {
+      throw new Error('push reads nothing')
+    },
+    signal: new AbortController().signal,
+    now: () => new Date('2026-02-03T04:05:06Z'),
+  })
+  return { exitCode, ...written }
+}
