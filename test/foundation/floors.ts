@@ -20,6 +20,7 @@ export const floors: Readonly<
     floor: 2,
     npm: { 'smol-toml': 'registries.conf is TOML; small, typed, no dependency of its own' },
   },
+  archive: { name: '@katman/archive', floor: 2, npm: {} },
   store: { name: '@katman/store', floor: 2, npm: {} },
   registry: { name: '@katman/registry', floor: 3, npm: {} },
   cli: { name: 'katman', floor: 6, npm: {} },

@@ -89,6 +89,35 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/push.ts'),
   }),
   defineCommand({
+    path: ['save'],
+    aliases: [['image', 'save']],
+    usage: '[OPTIONS] IMAGE [IMAGE...]',
+    summary: 'Write images to an archive: an OCI layout that docker loads, too',
+    count: { min: 1 },
+    flags: defineFlags([
+      {
+        name: 'output',
+        short: 'o',
+        type: 'string',
+        help: 'File to write; default: standard output',
+      },
+      { name: 'platform', type: 'string', help: 'Save only this platform of an index' },
+    ]),
+    load: () => import('./commands/save.ts'),
+  }),
+  defineCommand({
+    path: ['load'],
+    aliases: [['image', 'load']],
+    usage: '[OPTIONS]',
+    summary: 'Read images from an archive',
+    count: { min: 0, max: 0 },
+    flags: defineFlags([
+      { name: 'input', short: 'i', type: 'string', help: 'File to read; default: standard input' },
+      { name: 'quiet', short: 'q', type: 'bool', help: 'No progress' },
+    ]),
+    load: () => import('./commands/load.ts'),
+  }),
+  defineCommand({
     path: ['images'],
     aliases: [
       ['image', 'ls'],

@@ -74,10 +74,9 @@ export async function pullImage(
     select: (index) => selectPlatform(index, options.platform),
     accept: (manifest, descriptor) => refuseArtifact(manifest, descriptor, reference),
   })
-  const images = shownFirst(await imageRecords(store, result, reference, options), options.shown)
+  const images = await recordImages(store, result, { ...options, from: canonicalName(reference) })
   const [shown] = images
   if (shown === undefined) throw notAnImage(target, reference)
-  for (const image of images) await store.putImage(image)
   const changed = await nameImage(store, reference, target, shown, options)
   const { movedBlobs, movedBytes } = result
   return { target, images, changed, movedBlobs, movedBytes }
@@ -135,11 +134,30 @@ function notAnImage(descriptor: Descriptor, reference: Reference, type?: string)
   })
 }
 
+/** What {@link recordImages} needs to know beside the copy. */
+export interface RecordOptions {
+  /** The platform to put first. */
+  readonly shown?: Platform | undefined
+  readonly now?: (() => Date) | undefined
+  /** Canonical name of the repository it came from. */
+  readonly from?: string
+}
+
+/** Records every image of a copy into the store; the one for the platform to show comes first. */
+export async function recordImages(
+  store: Store,
+  result: CopyResult,
+  options: RecordOptions,
+): Promise<readonly ImageRecord[]> {
+  const images = shownFirst(await imageRecords(store, result, options), options.shown)
+  for (const image of images) await store.putImage(image)
+  return images
+}
+
 async function imageRecords(
   store: Store,
   result: CopyResult,
-  reference: Reference,
-  options: PullOptions,
+  options: RecordOptions,
 ): Promise<readonly ImageRecord[]> {
   const addedAt = (options.now?.() ?? new Date()).toISOString()
   const known = new Map((await store.images()).map((image) => [image.id, image]))
@@ -150,7 +168,10 @@ async function imageRecords(
     const id = manifest.config.digest
     const old = known.get(id)
     const [index] = parents
-    const from = new Set([canonicalName(reference), ...(old?.from ?? [])])
+    const from = new Set([
+      ...(options.from === undefined ? [] : [options.from]),
+      ...(old?.from ?? []),
+    ])
     records.push({
       ...old,
       id,

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { type Bytes, type Descriptor, type Digest, isDigest, KatmanError } from '@katman/oci'
+import { decompressed, detectCompression } from '@katman/layer'
+import type { CallOptions, Source } from '@katman/transfer'
+import { archiveInvalid } from './archive-error.ts'
+import { readDockerArchive } from './docker-archive.ts'
+import { readOciArchive } from './oci-archive.ts'
+import { openTarFile, type Piece, type TarFile } from './tar-file.ts'
+
+/** What an archive holds under one entry: an image or an index, and its names, as they are written there. */
+export interface ArchiveImage {
+  readonly descriptor: Descriptor
+  readonly names: readonly string[]
+}
+
+/** An image archive as a place to copy from. `resolve` takes the digest of an image. */
+export interface Archive extends Source, AsyncDisposable {
+  readonly images: readonly ArchiveImage[]
+  has(descriptor: Descriptor): boolean
+}
+
+export interface OpenArchiveOptions extends CallOptions {
+  /** Where a stream or a compressed archive is unpacked to, because it must be read twice. Default: the system's. */
+  readonly temporary?: string
+}
+
+/** What the formats say of an archive: its images, and where each content lies. */
+export interface ArchiveContent {
+  readonly images: readonly ArchiveImage[]
+  readonly find: (digest: Digest) => Piece | Uint8Array | undefined
+}
+
+/**
+ * Opens an archive: a file, or bytes as they come. Plain, gzip or zstd. What has an `oci-layout` is read as an OCI
+ * layout, else as a docker archive (`manifest.json`). Nothing is trusted: digests and sizes are checked by who copies.
+ * Throws `ARCHIVE_INVALID`, `ARCHIVE_UNKNOWN` when there is no such file.
+ */
+export async function openArchive(
+  from: string | Bytes,
+  options: OpenArchiveOptions = {},
+): Promise<Archive> {
+  const name = typeof from === 'string' ? from : 'standard input'
+  const spool = path.join(options.temporary ?? tmpdir(), `katman-archive-${randomUUID()}`)
+  const isPlain = typeof from === 'string' && (await compressionOf(from)) === 'none'
+  const file = isPlain ? from : spool
+  const close = async (): Promise<void> => {
+    if (!isPlain) await rm(spool, { force: true })
+  }
+  try {
+    if (!isPlain) await unpack(from, spool, name, options)
+    const tar = await openTarFile(file, name, options)
+    const content = await readContent(tar, options)
+    return { ...placeOf(tar, content), [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function placeOf(
+  tar: TarFile,
+  { images, find }: ArchiveContent,
+): Omit<Archive, typeof Symbol.asyncDispose> {
+  const name = `archive ${tar.name}`
+  return {
+    name,
+    images,
+    has: ({ digest }) => find(digest) !== undefined,
+    async resolve(reference) {
+      const image = images.find(({ descriptor }) => descriptor.digest === reference)
+      if (image !== undefined && isDigest(reference)) return image.descriptor
+      throw new KatmanError('MANIFEST_UNKNOWN', `${name}: no image ${reference}`)
+    },
+    async open({ digest }, { start = 0, signal } = {}) {
+      const found = find(digest)
+      if (found === undefined) {
+        throw new KatmanError('BLOB_UNKNOWN', `${name}: no content for ${digest}`, {
+          hint: 'the archive is not whole; save it again',
+          details: { digest, archive: tar.name },
+        })
+      }
+      return found instanceof Uint8Array
+        ? (async function* () {
+            yield found.subarray(start)
+          })()
+        : tar.read(found, start, { signal })
+    },
+  }
+}
+
+async function readContent(tar: TarFile, call: CallOptions): Promise<ArchiveContent> {
+  if (tar.find('oci-layout') !== undefined) return readOciArchive(tar)
+  if (tar.find('manifest.json') !== undefined) return readDockerArchive(tar, call)
+  throw archiveInvalid(tar.name, 'it has neither oci-layout nor manifest.json')
+}
+
+async function compressionOf(file: string): Promise<ReturnType<typeof detectCompression>> {
+  let handle
+  try {
+    handle = await open(file, 'r')
+  } catch (cause) {
+    throw new KatmanError('ARCHIVE_UNKNOWN', `open ${file}: no such file or directory`, {
+      hint: 'check the path',
+      details: { file },
+      cause,
+    })
+  }
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0)
+    return detectCompression(buffer.subarray(0, bytesRead))
+  } finally {
+    await handle.close()
+  }
+}
+
+async function unpack(
+  from: string | Bytes,
+  spool: string,
+  name: string,
+  { signal }: CallOptions,
+): Promise<void> {
+  const source: Bytes = typeof from === 'string' ? createReadStream(from) : from
+  const call = signal === undefined ? {} : { signal }
+  try {
+    await pipeline(
+      decompressed(source, 'detect', call),
+      createWriteStream(spool, { mode: 0o600, flags: 'wx' }),
+      call,
+    )
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (error instanceof KatmanError) throw archiveInvalid(name, error.message, error)
+    throw error
+  }
+}

@@ -1,0 +1,58 @@
+import { type Archive, openArchive } from '@katman/archive'
+import {
+  familiarReference,
+  isReference,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from '@katman/oci'
+import { loadImage, type Store } from '@katman/store'
+import type { Context } from '../context.ts'
+import { CommandFailure, plainFailure } from '../failure.ts'
+import { hostPlatform } from '../host-platform.ts'
+
+export interface LoadFlags {
+  readonly input: string | undefined
+  readonly quiet: boolean
+}
+
+/** `load` */
+export async function run(context: Context, flags: LoadFlags): Promise<void> {
+  const { input } = flags
+  if (!input && context.stdin.isTTY) {
+    throw new CommandFailure('requested load from stdin, but stdin is empty')
+  }
+  try {
+    await using store = await context.openStore()
+    await using archive = await openArchive(input || context.stdin, { signal: context.signal })
+    for (const image of archive.images) await loadOne(context, store, archive, image)
+  } catch (error) {
+    throw plainFailure(error)
+  }
+}
+
+async function loadOne(
+  context: Context,
+  store: Store,
+  archive: Archive,
+  image: Archive['images'][number],
+): Promise<void> {
+  const say = (line: string): void => context.stdout.write(`${line}\n`)
+  const names: Reference[] = image.names
+    .filter((name) => isReference(name))
+    .map((name) => withDefaultTag(parseReference(name)))
+    .filter((name) => name.digest === undefined)
+  const { images, replaced } = await loadImage(store, archive, image.descriptor, names, {
+    has: (descriptor) => archive.has(descriptor),
+    shown: hostPlatform(),
+    signal: context.signal,
+    now: context.now,
+  })
+  for (const { name, image: before } of replaced) {
+    say(
+      `The image ${familiarReference(name)} already exists, renaming the old one with ID ${before} to empty string`,
+    )
+  }
+  for (const name of names) say(`Loaded image: ${familiarReference(name)}`)
+  if (names.length === 0) for (const { id } of images) say(`Loaded image ID: ${id}`)
+}

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createWriteStream, statSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { finished } from 'node:stream/promises'
+import { saveArchive, type SavedImage } from '@katman/archive'
+import {
+  type Bytes,
+  type Descriptor,
+  familiarName,
+  isIndexType,
+  parseManifest,
+  parsePlatform,
+  parseReference,
+  type Reference,
+} from '@katman/oci'
+import { findImage, type ImageView, loadImages, selectPlatform, type Store } from '@katman/store'
+import { readVerified } from '@katman/transfer'
+import type { Context } from '../context.ts'
+import { CommandFailure, daemonFailure, dockerText, plainFailure } from '../failure.ts'
+
+export interface SaveFlags {
+  readonly output: string | undefined
+  readonly platform: string | undefined
+}
+
+/** `save IMAGE...` */
+export async function run(
+  context: Context,
+  flags: SaveFlags,
+  names: readonly string[],
+): Promise<void> {
+  const { output } = flags
+  if (!output && context.stdout.isTerminal) {
+    throw new CommandFailure('cowardly refusing to save to a terminal. Use the -o flag or redirect')
+  }
+  if (output) checkOutput(output)
+  await using store = await context.openStore()
+  const images = await imagesToSave(store, names, flags.platform)
+  const bytes = saveArchive(store, images, {
+    has: (descriptor) => store.has(descriptor),
+    signal: context.signal,
+  })
+  try {
+    if (output) await writeFile(bytes, output)
+    else await writeOutput(bytes, context)
+  } catch (error) {
+    throw plainFailure(error)
+  }
+}
+
+async function imagesToSave(
+  store: Store,
+  names: readonly string[],
+  platform: string | undefined,
+): Promise<readonly SavedImage[]> {
+  const views = await loadImages(store)
+  const saved = new Map<string, SavedImage>()
+  for (const name of names) {
+    for (const one of await findSaved(store, views, name, platform)) {
+      const known = saved.get(one.root.digest)
+      const all = [...(known?.names ?? []), ...one.names]
+      const unique = new Map(all.map((reference) => [JSON.stringify(reference), reference]))
+      saved.set(one.root.digest, { ...one, names: [...unique.values()] })
+    }
+  }
+  return [...saved.values()]
+}
+
+/** A name without tag stands for all tags of its repository; an id or a digest for the image without a name. */
+async function findSaved(
+  store: Store,
+  views: readonly ImageView[],
+  name: string,
+  platform: string | undefined,
+): Promise<readonly SavedImage[]> {
+  const repository = repositoryOf(name)
+  const tags = views
+    .flatMap((image) => image.tags.map((tag) => ({ image, tag })))
+    .filter(({ tag }) => repository !== undefined && tag.repository === repository)
+  if (tags.length > 0) {
+    const saved = tags.map(({ image, tag }) =>
+      savedImage(store, image, tag.record.target, [tag.reference], platform),
+    )
+    return Promise.all(saved)
+  }
+  try {
+    const { image, name: found } = findImage(views, name)
+    const isTag = found?.reference.tag !== undefined
+    const target = found?.record.target ?? image.record.manifest
+    return [await savedImage(store, image, target, isTag ? [found.reference] : [], platform)]
+  } catch (error) {
+    // docker names it as it was typed.
+    const text = dockerText(error)
+    throw text.startsWith('No such image')
+      ? new CommandFailure(`Error response from daemon: No such image: ${name}`, { cause: error })
+      : daemonFailure(error)
+  }
+}
+
+async function savedImage(
+  store: Store,
+  image: ImageView,
+  target: Descriptor,
+  names: readonly Reference[],
+  platform: string | undefined,
+): Promise<SavedImage> {
+  const { manifest } = image.record
+  if (!platform) return { root: target, manifest, names }
+  const wanted = parsePlatform(platform)
+  if (!isIndexType(target.mediaType)) return { root: target, manifest, names }
+  const index = parseManifest(await readVerified(store, target), target.mediaType)
+  const [entry] = index.kind === 'index' ? selectPlatform(index, wanted) : [target]
+  return { root: entry ?? target, manifest: entry ?? target, names }
+}
+
+/** The repository, as it is shown, when the text is a name without tag and digest. */
+function repositoryOf(name: string): string | undefined {
+  try {
+    const reference = parseReference(name)
+    const isBare = reference.tag === undefined && reference.digest === undefined
+    return isBare ? familiarName(reference) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function checkOutput(output: string): void {
+  const folder = path.dirname(path.resolve(output))
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) {
+    throw new CommandFailure(
+      `failed to save image: invalid output path: stat ${folder}: no such file or directory`,
+    )
+  }
+  if (statSync(output, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new CommandFailure('failed to save image: cannot write to a directory')
+  }
+}
+
+/** The file appears when it is whole. */
+async function writeFile(bytes: Bytes, output: string): Promise<void> {
+  const partial = `${path.resolve(output)}.${randomUUID()}`
+  try {
+    const stream = createWriteStream(partial, { mode: 0o600, flags: 'wx', flush: true })
+    await pour(bytes, stream)
+    await rename(partial, output)
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw error
+  }
+}
+
+async function pour(bytes: Bytes, stream: ReturnType<typeof createWriteStream>): Promise<void> {
+  try {
+    for await (const chunk of bytes) if (!stream.write(chunk)) await once(stream, 'drain')
+    stream.end()
+    await finished(stream)
+  } finally {
+    stream.destroy()
+  }
+}
+
+async function writeOutput(bytes: Bytes, { stdout }: Context): Promise<void> {
+  for await (const chunk of bytes) {
+    stdout.write(chunk)
+    await stdout.drained?.()
+  }
+}
