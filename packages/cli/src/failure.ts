@@ -52,6 +52,7 @@ const dockerCodes = new Set([
   'IMAGE_UNKNOWN',
   'IMAGE_CONFLICT',
   'FILTER_INVALID',
+  'ARCHIVE_UNKNOWN',
 ])
 
 function hasDockerText(error: KatmanError): boolean {

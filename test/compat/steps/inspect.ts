@@ -66,6 +66,11 @@ export const inspectSteps: readonly Step[] = [
     id: 'inspect index out of range',
     line: "inspect -f '{{index .Config.Cmd 7}}' REG/team/app:1",
   },
+  { id: 'inspect ID', line: "inspect -f '{{.ID}}' REG/team/app:1" },
+  {
+    id: 'inspect Id and config',
+    line: "inspect -f '{{.Id}} {{json .RootFS}} {{json .Config}}' REG/team/app:1",
+  },
   {
     id: 'inspect scalars',
     line: "inspect -f '{{.Os}}/{{.Architecture}} {{.Size}} {{.Created}} {{.Author}}' REG/team/app:1",
