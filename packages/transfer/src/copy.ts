@@ -116,7 +116,8 @@ interface CopyState {
   readonly signal: AbortSignal
   readonly slots: number
   readonly slot: <T>(job: () => Promise<T>) => Promise<T>
-  readonly visited: Set<Digest>
+  /** Digests of documents and blobs; of layers with the diffID they were checked for. */
+  readonly visited: Set<string>
   readonly manifests: CopiedManifest[]
   jobs: number
   movedBlobs: number
@@ -224,8 +225,10 @@ async function writeDocument(
 
 async function copyBlob(state: CopyState, blob: Descriptor, diffID?: Digest): Promise<void> {
   const { source, target, options, visited } = state
-  if (visited.has(blob.digest)) return
-  visited.add(blob.digest)
+  // A second config may claim another content for the same blob: that claim is checked, too.
+  const visit = diffID === undefined ? blob.digest : `${blob.digest} ${diffID}`
+  if (visited.has(visit)) return
+  visited.add(visit)
   const call = { signal: state.signal, diffID }
   if (await target.has(blob, call)) {
     options.onEvent?.({ type: 'present', descriptor: blob })
