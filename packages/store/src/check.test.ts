@@ -4,9 +4,9 @@ import { gzipSync } from 'node:zlib'
 import { KatmanError } from '@katman/oci'
 import type { MemoryPlace } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openFaultFiles } from './fault-files.ts'
+import { openFaultFiles } from '../test/fault-files.ts'
 import { type CheckOptions, checkStore, openStore, type Problem, type Store } from './index.ts'
-import { makeTestFolder, openTestPlace, pullTestImage, tarOf } from './test-image.ts'
+import { makeTestFolder, openTestPlace, pullTestImage, tarOf } from '../test/test-image.ts'
 
 let root: string
 let place: MemoryPlace

@@ -3,9 +3,15 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { type Descriptor, mediaTypes } from '@katman/oci'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openFaultFiles } from './fault-files.ts'
+import { openFaultFiles } from '../test/fault-files.ts'
 import { openStore, type Store } from './index.ts'
-import { addImage, digestOf, makeTestFolder, openTestPlace, pullTestImage } from './test-image.ts'
+import {
+  addImage,
+  digestOf,
+  makeTestFolder,
+  openTestPlace,
+  pullTestImage,
+} from '../test/test-image.ts'
 
 let root: string
 beforeEach(() => {

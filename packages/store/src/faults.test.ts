@@ -4,9 +4,15 @@ import { gzipSync } from 'node:zlib'
 import { KatmanError } from '@katman/oci'
 import type { MemoryPlace } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Fault, type FaultFiles, openFaultFiles } from './fault-files.ts'
+import { type Fault, type FaultFiles, openFaultFiles } from '../test/fault-files.ts'
 import { openStore, type Store } from './index.ts'
-import { addImage, makeTestFolder, openTestPlace, pullTestImage, tarOf } from './test-image.ts'
+import {
+  addImage,
+  makeTestFolder,
+  openTestPlace,
+  pullTestImage,
+  tarOf,
+} from '../test/test-image.ts'
 
 // Every operation is run again and again while call 1, 2, 3, … on the files fails, until it has no more
 // calls to fail. After each, the store is opened as by the next command.

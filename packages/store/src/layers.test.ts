@@ -4,9 +4,15 @@ import { gzipSync } from 'node:zlib'
 import { type Descriptor, mediaTypes } from '@katman/oci'
 import { openMemoryPlace, type WriteProgress } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openFaultFiles } from './fault-files.ts'
+import { openFaultFiles } from '../test/fault-files.ts'
 import { openStore, type Store } from './index.ts'
-import { digestOf, makeTestFolder, openTestPlace, pullTestImage, tarOf } from './test-image.ts'
+import {
+  digestOf,
+  makeTestFolder,
+  openTestPlace,
+  pullTestImage,
+  tarOf,
+} from '../test/test-image.ts'
 
 let root: string
 beforeEach(() => {

@@ -8,11 +8,11 @@ import { mediaTypes } from '@katman/oci'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openStore, type Store } from './index.ts'
 import { openNodeFiles } from './node-files.ts'
-import { digestOf, makeTestFolder } from './test-image.ts'
+import { digestOf, makeTestFolder } from '../test/test-image.ts'
 
 // Real processes with the kernel's locks. What a process fetches, it prints.
 
-const program = fileURLToPath(new URL('./write-process.ts', import.meta.url))
+const program = fileURLToPath(new URL('../test/write-process.ts', import.meta.url))
 const size = 400_000
 const bytes = Buffer.alloc(size, 'content of the blob ')
 const digest = digestOf(bytes)

@@ -14,7 +14,7 @@ import {
 } from '../src/index.ts'
 
 /** Facts of an image to make; each has a default. */
-export interface ImageFacts {
+interface ImageFacts {
   readonly architecture?: string
   readonly created?: string
   readonly labels?: Readonly<Record<string, string>>

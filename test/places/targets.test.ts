@@ -4,8 +4,8 @@ import path from 'node:path'
 import { openMemoryStorage, serveRegistry } from '@katman/registry'
 import { createRemote, defaultSettings } from '@katman/remote'
 import { openStore } from '@katman/store'
-import { openMemoryPlace, openOciLayout } from '../src/index.ts'
-import { targetSuite } from './target-suite.ts'
+import { openMemoryPlace, openOciLayout } from '@katman/transfer'
+import { targetSuite } from '../../packages/transfer/test/target-suite.ts'
 
 // Every target of the house, by the same suite.
 

@@ -11,8 +11,8 @@ import {
   type Platform,
 } from '@katman/oci'
 import { type MemoryPlace, openMemoryPlace } from '@katman/transfer'
-import { pullImage, type PullResult } from './pull-image.ts'
-import type { Store } from './store.ts'
+import { pullImage, type PullResult } from '../src/pull-image.ts'
+import type { Store } from '../src/store.ts'
 
 // What the tests of this package share: images made in memory, and folders that cost no disk.
 

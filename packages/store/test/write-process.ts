@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { mediaTypes, parseDigest } from '@katman/oci'
-import { openStore } from './index.ts'
-import { openNodeFiles } from './node-files.ts'
+import { openStore } from '../src/index.ts'
+import { openNodeFiles } from '../src/node-files.ts'
 
 // A process for tests: node write-process.ts ROOT whole|stall|hold [no-locks]
 // `stall` stops for ever after half of the content, `hold` keeps the store open after all of it.

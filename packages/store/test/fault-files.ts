@@ -1,5 +1,5 @@
-import type { Files } from './files.ts'
-import { openNodeFiles } from './node-files.ts'
+import type { Files } from '../src/files.ts'
+import { openNodeFiles } from '../src/node-files.ts'
 
 /** What happens at a call: an error, or the end of the process. */
 export type Fault = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'crash'
