@@ -22,15 +22,10 @@ export async function readLine(
   question: string,
 ): Promise<string> {
   output.write(question)
-  let text = ''
-  for await (const chunk of stdin) {
-    text += String(chunk)
-    if (text.includes('\n') || text.length > maxInputBytes) break
-  }
-  return (text.split('\n')[0] ?? '').trim()
+  return (await readKeys(stdin)).trim()
 }
 
-/** Asks and reads one line that the terminal does not show. */
+/** Asks and reads one line that the terminal does not show. Empty when it was broken off. */
 export async function readHidden(
   stdin: NodeJS.ReadStream,
   output: Output,
@@ -39,17 +34,44 @@ export async function readHidden(
   output.write(question)
   stdin.setRawMode(true)
   try {
-    let text = ''
-    for await (const chunk of stdin) {
-      for (const character of String(chunk)) {
-        if (character === '\r' || character === '\n') return text
-        if (character === '\u0003' || character === '\u0004') return ''
-        text = character === '\u007f' ? text.slice(0, -1) : text + character
-      }
-    }
-    return text
+    return await readKeys(stdin)
   } finally {
     stdin.setRawMode(false)
     output.write('\n')
   }
+}
+
+/** Reads up to the end of a line and leaves what comes behind it, and the stream itself, for the next question. */
+function readKeys(stdin: NodeJS.ReadStream): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const finish = (result: string): void => {
+      stdin.pause()
+      stdin.off('data', take).off('end', end).off('error', reject)
+      resolve(result)
+    }
+    const end = (): void => finish(text)
+    const take = (chunk: Buffer | string): void => {
+      const keys = String(chunk)
+      for (const [at, key] of Array.from(keys).entries()) {
+        if (key === '\r' || key === '\n') {
+          const rest = Array.from(keys)
+            .slice(at + 1)
+            .join('')
+          if (rest !== '') stdin.unshift(Buffer.from(rest))
+          finish(text)
+          return
+        }
+        // Ctrl-C and Ctrl-D, which a terminal in raw mode hands on.
+        if (key === '\u0003' || key === '\u0004') {
+          finish('')
+          return
+        }
+        if (key === '\u007f') text = text.slice(0, -1)
+        else if (text.length < maxInputBytes) text += key
+      }
+    }
+    stdin.on('data', take).once('end', end).once('error', reject)
+    stdin.resume()
+  })
 }
