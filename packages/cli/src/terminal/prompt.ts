@@ -58,8 +58,8 @@ function readKeys(stdin: NodeJS.ReadStream): Promise<string> {
           const rest = Array.from(keys)
             .slice(at + 1)
             .join('')
-          if (rest !== '') stdin.unshift(Buffer.from(rest))
           finish(text)
+          if (rest !== '') stdin.unshift(Buffer.from(rest))
           return
         }
         // Ctrl-C and Ctrl-D, which a terminal in raw mode hands on.
