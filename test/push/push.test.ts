@@ -1,14 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { runProgram } from '../../packages/cli/src/main.ts'
 import { addImage, addIndex, platform } from '../hostile/hostile-image.ts'
+import { openProgram, type ProgramResult, type TestProgram } from '../program/run-in-process.ts'
 
 // Push as a user sees it: from a store to the registry of this project, over HTTP.
 
-let root: string
+let katman: TestProgram
+const run = (...words: readonly string[]): Promise<ProgramResult> => katman.run(...words)
 let registry: RegistryServer
 let other: RegistryServer
 let requests: string[]
@@ -16,7 +15,7 @@ let index: string
 let manifest: string
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'katman-push-'))
+  katman = await openProgram()
   requests = []
   const storage = openMemoryStorage()
   const image = await addImage(storage)
@@ -35,7 +34,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await registry.close()
   await other.close()
-  await rm(root, { recursive: true, force: true })
+  await katman[Symbol.asyncDispose]()
 })
 
 describe('push', () => {
@@ -52,7 +51,7 @@ describe('push', () => {
           '\n$',
       ),
     )
-    const again = path.join(root, 'again')
+    const again = path.join(katman.folder, 'again')
     await run(
       '--root',
       again,
@@ -119,31 +118,3 @@ describe('push', () => {
     expect(failed).toMatchObject({ exitCode: 1, stderr: host(message) })
   })
 })
-
-async function run(
-  ...words: readonly string[]
-): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
-  const written = { stdout: '', stderr: '' }
-  const output = (name: 'stdout' | 'stderr') => ({
-    write: (text: string | Uint8Array) => void (written[name] += Buffer.from(text).toString()),
-    isTerminal: false,
-    columns: 0,
-  })
-  const exitCode = await runProgram(words, {
-    program: 'katman',
-    env: {
-      HOME: root,
-      DOCKER_CONFIG: path.join(root, 'docker'),
-      KATMAN_ROOT: path.join(root, 'store'),
-    },
-    root: path.join(root, 'store'),
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    get stdin(): NodeJS.ReadStream {
-      throw new Error('push reads nothing')
-    },
-    signal: new AbortController().signal,
-    now: () => new Date('2026-02-03T04:05:06Z'),
-  })
-  return { exitCode, ...written }
-}
