@@ -30,7 +30,7 @@ export function commandHelp(path: readonly string[]): CommandHelp {
   return {
     path: '',
     usage: '[OPTIONS] COMMAND [ARG...]',
-    summary: 'Container images without a daemon: pull, keep, look at and remove them',
+    summary: 'Container images without a daemon: pull, keep, look at, move and remove them',
     flags: globalFlags,
     lists: [
       listOf(
