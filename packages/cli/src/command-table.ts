@@ -89,6 +89,19 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/push.ts'),
   }),
   defineCommand({
+    path: ['cp'],
+    aliases: [['image', 'copy']],
+    usage: '[OPTIONS] SOURCE DESTINATION',
+    summary: 'Copy an image between registries, folders, archives and the store',
+    count: { min: 2, max: 2 },
+    flags: defineFlags([
+      { name: 'dry-run', type: 'bool', help: 'Only say what would move' },
+      { name: 'platform', type: 'string', help: 'Copy only this platform of an index' },
+      { name: 'quiet', short: 'q', type: 'bool', help: 'Print nothing' },
+    ]),
+    load: () => import('./commands/cp.ts'),
+  }),
+  defineCommand({
     path: ['save'],
     aliases: [['image', 'save']],
     usage: '[OPTIONS] IMAGE [IMAGE...]',

@@ -1,9 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createWriteStream, statSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { statSync } from 'node:fs'
 import path from 'node:path'
-import { finished } from 'node:stream/promises'
 import { saveArchive, type SavedImage } from '@katman/archive'
 import {
   type Bytes,
@@ -19,6 +15,7 @@ import { findImage, type ImageView, loadImages, selectPlatform, type Store } fro
 import { readVerified } from '@katman/transfer'
 import type { Context } from '../context.ts'
 import { CommandFailure, daemonFailure, dockerText, plainFailure } from '../failure.ts'
+import { writeFileWhole } from '../write-file.ts'
 
 export interface SaveFlags {
   readonly output: string | undefined
@@ -43,7 +40,7 @@ export async function run(
     signal: context.signal,
   })
   try {
-    if (output) await writeFile(bytes, output)
+    if (output) await writeFileWhole(bytes, output)
     else await writeOutput(bytes, context)
   } catch (error) {
     throw plainFailure(error)
@@ -135,29 +132,6 @@ function checkOutput(output: string): void {
   }
   if (statSync(output, { throwIfNoEntry: false })?.isDirectory() === true) {
     throw new CommandFailure('failed to save image: cannot write to a directory')
-  }
-}
-
-/** The file appears when it is whole. */
-async function writeFile(bytes: Bytes, output: string): Promise<void> {
-  const partial = `${path.resolve(output)}.${randomUUID()}`
-  try {
-    const stream = createWriteStream(partial, { mode: 0o600, flags: 'wx', flush: true })
-    await pour(bytes, stream)
-    await rename(partial, output)
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
-  }
-}
-
-async function pour(bytes: Bytes, stream: ReturnType<typeof createWriteStream>): Promise<void> {
-  try {
-    for await (const chunk of bytes) if (!stream.write(chunk)) await once(stream, 'drain')
-    stream.end()
-    await finished(stream)
-  } finally {
-    stream.destroy()
   }
 }
 

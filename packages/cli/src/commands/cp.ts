@@ -1,0 +1,210 @@
+import { saveArchive } from '@katman/archive'
+import {
+  childrenOf,
+  type Descriptor,
+  familiarReference,
+  isIndexType,
+  parseManifest,
+  parsePlatform,
+  parseReference,
+  type Reference,
+  shortDigest,
+  withDefaultTag,
+} from '@katman/oci'
+import { loadImage } from '@katman/store'
+import {
+  copyContent,
+  type CopyEvent,
+  type CopyOptions,
+  type NamingTarget,
+  openOciLayout,
+  readVerified,
+  type Target,
+} from '@katman/transfer'
+import type { Context } from '../context.ts'
+import { plainFailure } from '../failure.ts'
+import { hostPlatform } from '../host-platform.ts'
+import {
+  narrowTo,
+  type OpenedSource,
+  openSource,
+  parsePlace,
+  placeInvalid,
+  type PlaceName,
+  shownManifest,
+} from '../copy-places.ts'
+import { formatSize } from '../terminal/size.ts'
+import { escapeTerminal } from '../terminal/escape.ts'
+import { writeFileWhole } from '../write-file.ts'
+
+export interface CpFlags {
+  readonly dryRun: boolean
+  readonly platform: string | undefined
+  readonly quiet: boolean
+}
+
+/** `cp SOURCE DESTINATION` */
+export async function run(
+  context: Context,
+  flags: CpFlags,
+  [from = '', to = '']: readonly string[],
+): Promise<void> {
+  try {
+    await using stack = new AsyncDisposableStack()
+    const source = parsePlace(from)
+    const destination = parsePlace(to)
+    const opened = await openSource(context, source, stack)
+    const platform = flags.platform ? parsePlatform(flags.platform) : undefined
+    const root = platform === undefined ? opened.root : await narrowTo(opened, platform)
+    const job: CopyJob = { context, flags, opened, root, source, stack }
+    await copyTo(job, destination, to)
+    if (!flags.quiet) context.stdout.write(`${root.digest}\n`)
+  } catch (error) {
+    throw plainFailure(error)
+  }
+}
+
+interface CopyJob {
+  readonly context: Context
+  readonly flags: CpFlags
+  readonly opened: OpenedSource
+  /** What is copied: an index, or a manifest. */
+  readonly root: Descriptor
+  readonly source: PlaceName
+  readonly stack: AsyncDisposableStack
+}
+
+async function copyTo(job: CopyJob, destination: PlaceName, typed: string): Promise<void> {
+  const { context, flags, opened, root, stack } = job
+  switch (destination.kind) {
+    case 'docker': {
+      const remote = stack.use(await context.openRemote())
+      const reference = withDefaultTag(destination.reference)
+      const mountSources = (): readonly string[] => mountSourceOf(job.source, reference)
+      const target = remote.repository(reference, { mountSources })
+      await copyAndTag(job, target, reference.digest === undefined ? reference.tag : undefined)
+      return
+    }
+    case 'oci': {
+      const target = await openOciLayout(destination.path, { create: true })
+      await copyAndTag(job, target, destination.name ?? opened.reference?.tag)
+      return
+    }
+    case 'store': {
+      const store = stack.use(await context.openStore())
+      if (flags.dryRun) return dryRun(job, store)
+      const has = await presentBelow(job)
+      await loadImage(store, opened.source, root, [destination.reference], {
+        has,
+        shown: hostPlatform(),
+        signal: context.signal,
+        now: context.now,
+        onEvent: progress(job),
+      })
+      return
+    }
+    case 'oci-archive':
+    case 'docker-archive': {
+      if (flags.dryRun) throw placeInvalid(typed, 'an archive is always written whole')
+      const name = archiveName(destination.name, opened.reference)
+      const manifest = await shownManifest(opened, root, hostPlatform())
+      const images = [{ root, manifest, names: name === undefined ? [] : [name] }]
+      const { signal } = context
+      const has = async (descriptor: Descriptor): Promise<boolean> => opened.has(descriptor)
+      await writeFileWhole(saveArchive(opened.source, images, { has, signal }), destination.path)
+    }
+  }
+}
+
+async function copyAndTag(
+  job: CopyJob,
+  target: NamingTarget,
+  tag: string | undefined,
+): Promise<void> {
+  const { context, flags, opened, root } = job
+  if (flags.dryRun) return dryRun(job, target)
+  await copyContent(opened.source, target, root, await copyOptions(job, progress(job)))
+  if (tag !== undefined) await target.tag(tag, root, { signal: context.signal })
+}
+
+/** Asks the target for everything and says what would move. */
+async function dryRun(job: CopyJob, target: Target): Promise<void> {
+  const { context, opened, root } = job
+  const say = (what: string, { digest, size }: Descriptor): void => {
+    context.stdout.write(`${what} ${digest} ${formatSize(size)}\n`)
+  }
+  const asked: Target = {
+    name: target.name,
+    async has(descriptor, call) {
+      const isThere = await target.has(descriptor, call)
+      if (isThere) say('present ', descriptor)
+      return isThere
+    },
+    write: async (descriptor) => say('missing ', descriptor),
+  }
+  await copyContent(opened.source, asked, root, await copyOptions(job, () => {}))
+}
+
+async function copyOptions(
+  job: CopyJob,
+  onEvent: (event: CopyEvent) => void,
+): Promise<CopyOptions> {
+  const has = await presentBelow(job)
+  return {
+    signal: job.context.signal,
+    readFrom: 'source',
+    select: (index) => index.manifests.filter((entry) => has(entry)),
+    onEvent,
+  }
+}
+
+/** What of an index the source has: asked once, because the engine does not wait to choose. */
+async function presentBelow({ opened, root }: CopyJob): Promise<(entry: Descriptor) => boolean> {
+  const absent = new Set<string>()
+  const look = async (descriptor: Descriptor): Promise<void> => {
+    if (!isIndexType(descriptor.mediaType)) return
+    const bytes = await readVerified(opened.source, descriptor)
+    for (const child of childrenOf(parseManifest(bytes, descriptor.mediaType))) {
+      if (await opened.has(child)) await look(child)
+      else absent.add(child.digest)
+    }
+  }
+  await look(root)
+  return ({ digest }) => !absent.has(digest)
+}
+
+/** One line for each blob as it arrives. */
+function progress({ context, flags }: CopyJob): (event: CopyEvent) => void {
+  const mounted = new Map<string, string>()
+  return (event) => {
+    if (flags.quiet) return
+    const id = shortDigest(event.descriptor.digest)
+    if (event.type === 'progress' && event.progress.state === 'mounted') {
+      mounted.set(id, event.progress.from)
+    }
+    const from = mounted.get(id)
+    const text =
+      event.type === 'present'
+        ? 'already there'
+        : event.type !== 'copied'
+          ? undefined
+          : from === undefined
+            ? `copied, ${formatSize(event.descriptor.size)}`
+            : `mounted from ${from}`
+    if (text !== undefined) context.stderr.write(`${id}: ${escapeTerminal(text)}\n`)
+  }
+}
+
+function mountSourceOf(source: PlaceName, target: Reference): readonly string[] {
+  if (source.kind !== 'docker') return []
+  const { registry, repository } = source.reference
+  return registry === target.registry && repository !== target.repository ? [repository] : []
+}
+
+/** The name in an archive: as typed, a tag for the source's name, or the source's name. */
+function archiveName(name: string | undefined, own: Reference | undefined): Reference | undefined {
+  if (name !== undefined) return withDefaultTag(parseReference(name))
+  return own === undefined || own.tag === undefined
+    ? undefined
+    : parseReference(familiarReference(own))
+}
