@@ -4,7 +4,7 @@ import { tarBytes } from '@katman/layer'
 import { type Descriptor, type Digest, mediaTypes, parseDigest, type Platform } from '@katman/oci'
 import type { RegistryStorage } from '@katman/registry'
 
-export const repositoryName = 'team/app'
+const repositoryName = 'team/app'
 export const platform: Platform = { os: 'linux', architecture: 'amd64' }
 
 /** An image in the registry, and the parts it is made of. */
@@ -101,7 +101,7 @@ export async function addDocument(
   return { mediaType, digest, size: bytes.byteLength }
 }
 
-export async function addBlob(
+async function addBlob(
   storage: RegistryStorage,
   bytes: Uint8Array,
   mediaType: string,

@@ -16,7 +16,7 @@ export interface Answer {
 }
 
 /** One request on its way through the hands of a fault. */
-export interface Exchange {
+interface Exchange {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
   readonly path: string
@@ -28,7 +28,7 @@ export interface Exchange {
 
 export type Fault = (exchange: Exchange) => Promise<void> | void
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly method: string
   readonly path: string
   readonly headers: IncomingMessage['headers']

@@ -35,7 +35,7 @@ export interface PullSetup extends AsyncDisposable {
   recovers(): Promise<void>
 }
 
-export interface PullChoices {
+interface PullChoices {
   readonly tag?: string
   /** Another registry to ask. */
   readonly host?: string

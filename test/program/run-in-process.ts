@@ -10,7 +10,7 @@ export interface ProgramResult {
   readonly stderr: string
 }
 
-export interface RunChoices {
+interface RunChoices {
   readonly env?: Readonly<Record<string, string>>
   /** What is typed or piped in. Default: nothing. */
   readonly stdin?: string
@@ -66,7 +66,7 @@ export async function openProgram(): Promise<TestProgram> {
 }
 
 /** Standard input that holds a text; as a terminal it can be made silent. */
-export function typed(text: string, isTTY: boolean): NodeJS.ReadStream {
+function typed(text: string, isTTY: boolean): NodeJS.ReadStream {
   const stream = new PassThrough()
   // A terminal stays open behind what was typed.
   if (isTTY) stream.write(text)
