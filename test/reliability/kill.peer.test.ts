@@ -69,7 +69,7 @@ describe('kill -9', () => {
     expect(completed).toBeGreaterThan(0)
     expect(resumed).toBeGreaterThan(0)
     expect(asked).toBeLessThan(((killed + completed) * image.layerBytes * 3) / 4)
-  })
+  }, 600_000)
 
   it.each([
     ['rmi', ['rmi', 'again:1']],
