@@ -2,6 +2,7 @@ import { imagesSteps } from './steps/images.ts'
 import { inspectSteps } from './steps/inspect.ts'
 import { loginSteps } from './steps/login.ts'
 import { manifestSteps } from './steps/manifest.ts'
+import { manifestListSteps } from './steps/manifest-list.ts'
 import { moveSteps } from './steps/move.ts'
 import { pullSteps } from './steps/pull.ts'
 import { removeSteps } from './steps/remove.ts'
@@ -14,6 +15,7 @@ export const steps: readonly Step[] = [
   ...imagesSteps,
   ...inspectSteps,
   ...manifestSteps,
+  ...manifestListSteps,
   ...moveSteps,
   ...removeSteps,
   ...loginSteps,

@@ -25,6 +25,7 @@ export {
   maxDocumentBytes,
   parseJson,
 } from './json.ts'
+export { type IndexDraft, indexJson, indexTypeFor, mergeEntries } from './index-encoder.ts'
 export {
   childrenOf,
   type Index,

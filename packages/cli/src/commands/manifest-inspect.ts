@@ -1,13 +1,10 @@
 import {
   defaultTag,
-  type Descriptor,
   familiarReference,
-  type Index,
+  formatReference,
   isDigest,
-  isKatmanError,
   isManifestType,
   type Manifest,
-  mediaTypes,
   parseImageConfig,
   parseManifest,
   parseReference,
@@ -18,7 +15,10 @@ import {
 import type { RemoteRepository } from '@katman/remote'
 import { readVerified } from '@katman/transfer'
 import type { Context } from '../context.ts'
-import { CommandFailure, dockerText, plainFailure } from '../failure.ts'
+import { plainFailure } from '../failure.ts'
+import { manifestFailure } from '../manifest-failure.ts'
+import { documentJson, verboseEntry } from '../manifest-json.ts'
+import { listDocument, manifestOf, openManifestLists } from '../manifest-lists.ts'
 import { goJson } from '../terminal/go-json.ts'
 
 export interface ManifestInspectFlags {
@@ -33,6 +33,7 @@ export async function run(
   args: readonly string[],
 ): Promise<void> {
   const reference = wantedReference(args)
+  if (args.length === 1 && (await printLocal(context, flags, reference))) return
   await using remote = await context.openRemote({
     insecure: flags.insecure ? [reference.registry] : [],
   })
@@ -40,7 +41,7 @@ export async function run(
   const call = { signal: context.signal }
   const wanted = reference.digest ?? reference.tag ?? defaultTag
   const fetched = await repository.fetchManifest(wanted, call).catch((error: unknown) => {
-    throw manifestFailure(error, familiarReference(reference))
+    throw manifestFailure(error, reference)
   })
   const root = { ...fetched, document: parseManifest(fetched.bytes, fetched.descriptor.mediaType) }
   if (!flags.verbose) {
@@ -66,6 +67,31 @@ export async function run(
   context.stdout.write(`${goJson(entries, '\t')}\n`)
 }
 
+/** Prints a list that was made here and not pushed, if there is one. */
+async function printLocal(
+  context: Context,
+  flags: ManifestInspectFlags,
+  reference: Reference,
+): Promise<boolean> {
+  const entries = await openManifestLists(context.env).read(reference)
+  if (entries === undefined) return false
+  const text = flags.verbose
+    ? goJson(
+        entries.map((entry) =>
+          verboseEntry(
+            formatReference(entry.reference),
+            entry.descriptor,
+            entry.bytes,
+            manifestOf(entry),
+          ),
+        ),
+        '\t',
+      )
+    : goJson(documentJson(listDocument(entries)), '   ')
+  context.stdout.write(`${text}\n`)
+  return true
+}
+
 /** With two names, the first is the list and the second the entry wanted, by digest or by tag. */
 function wantedReference(args: readonly string[]): Reference {
   try {
@@ -86,68 +112,4 @@ async function configPlatform(
 ): Promise<Platform> {
   const bytes = await readVerified(repository, manifest.config, { signal: context.signal })
   return parseImageConfig(bytes).platform
-}
-
-function documentJson(document: Manifest | Index): unknown {
-  const head = { schemaVersion: 2, mediaType: document.mediaType }
-  if (document.kind === 'index') {
-    const manifests = document.manifests.map(({ mediaType, size, digest, platform }) => ({
-      mediaType,
-      size,
-      digest,
-      platform: platformJson(platform ?? { os: '', architecture: '' }),
-    }))
-    return { ...head, manifests }
-  }
-  return {
-    ...head,
-    config: descriptorJson(document.config),
-    layers: document.layers.map(descriptorJson),
-    annotations: document.annotations,
-  }
-}
-
-function verboseEntry(
-  name: string,
-  descriptor: Descriptor,
-  bytes: Uint8Array,
-  document: Manifest,
-): unknown {
-  const isDocker = document.mediaType === mediaTypes.dockerManifest
-  return {
-    Ref: name,
-    Descriptor: descriptorJson(descriptor),
-    Raw: Buffer.from(bytes).toString('base64'),
-    [isDocker ? 'SchemaV2Manifest' : 'OCIManifest']: documentJson(document),
-  }
-}
-
-function descriptorJson(descriptor: Descriptor): unknown {
-  const { mediaType, digest, size, urls, annotations, platform } = descriptor
-  return {
-    mediaType,
-    digest,
-    size,
-    urls,
-    annotations,
-    platform: platform === undefined ? undefined : platformJson(platform),
-  }
-}
-
-function platformJson({ architecture, os, osVersion, osFeatures, variant }: Platform): unknown {
-  return { architecture, os, 'os.version': osVersion, 'os.features': osFeatures, variant }
-}
-
-function manifestFailure(error: unknown, name: string): CommandFailure {
-  if (isKatmanError(error, 'MANIFEST_UNKNOWN') || isKatmanError(error, 'NAME_UNKNOWN')) {
-    return new CommandFailure(`no such manifest: ${name}`, { cause: error })
-  }
-  const isUnreachable = ['CONNECTION_REFUSED', 'HOST_NOT_FOUND', 'TLS_ERROR', 'TIMEOUT'].some(
-    (code) => isKatmanError(error, code),
-  )
-  if (!isUnreachable) return plainFailure(error)
-  return new CommandFailure(
-    `failed to configure transport: error pinging v2 registry: ${dockerText(error)}`,
-    { cause: error },
-  )
 }
