@@ -48,12 +48,6 @@ function descriptorJson(descriptor: Descriptor): unknown {
   }
 }
 
-function platformJson({
-  architecture,
-  os,
-  osVersion,
-  osFeatures,
-  variant,
-}: Platform): unknown {
+function platformJson({ architecture, os, osVersion, osFeatures, variant }: Platform): unknown {
   return { architecture, os, 'os.version': osVersion, 'os.features': osFeatures, variant }
 }
