@@ -1,4 +1,4 @@
-import { type Descriptor, type Index, type Manifest, mediaTypes, type Platform } from '@katman/oci'
+import { type Descriptor, type Index, type Manifest, mediaTypes, platformJson } from '@katman/oci'
 
 /** What docker prints of a manifest or an index. */
 export function documentJson(document: Manifest | Index): unknown {
@@ -46,8 +46,4 @@ function descriptorJson(descriptor: Descriptor): unknown {
     annotations,
     platform: platform === undefined ? undefined : platformJson(platform),
   }
-}
-
-function platformJson({ architecture, os, osVersion, osFeatures, variant }: Platform): unknown {
-  return { architecture, os, 'os.version': osVersion, 'os.features': osFeatures, variant }
 }

@@ -1,5 +1,5 @@
 import type { Descriptor } from './descriptor.ts'
-import { isIndexType, mediaTypes } from './media-type.ts'
+import { mediaTypes } from './media-type.ts'
 import type { Platform } from './platform.ts'
 
 /** What an index to make says. */
@@ -24,7 +24,7 @@ export function indexJson(draft: IndexDraft): unknown {
   return {
     schemaVersion: 2,
     mediaType: draft.mediaType ?? indexTypeFor(draft),
-    manifests: draft.manifests.map(entryJson),
+    manifests: draft.manifests.map(descriptorJson),
     annotations: draft.annotations,
   }
 }
@@ -44,7 +44,7 @@ export function mergeEntries(entries: readonly Descriptor[]): readonly Descripto
   return [...merged.values()]
 }
 
-function entryJson(entry: Descriptor): unknown {
+function descriptorJson(entry: Descriptor): unknown {
   const { mediaType, digest, size, urls, annotations, data, platform, artifactType } = entry
   return {
     mediaType,
@@ -53,11 +53,18 @@ function entryJson(entry: Descriptor): unknown {
     urls,
     annotations,
     data,
-    platform: platform === undefined || isIndexType(mediaType) ? undefined : platformJson(platform),
+    platform: platform === undefined ? undefined : platformJson(platform),
     artifactType,
   }
 }
 
-function platformJson({ architecture, os, osVersion, osFeatures, variant }: Platform): unknown {
+/** The JSON of a platform. */
+export function platformJson({
+  architecture,
+  os,
+  osVersion,
+  osFeatures,
+  variant,
+}: Platform): unknown {
   return { architecture, os, 'os.version': osVersion, 'os.features': osFeatures, variant }
 }

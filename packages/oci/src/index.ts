@@ -25,7 +25,13 @@ export {
   maxDocumentBytes,
   parseJson,
 } from './json.ts'
-export { type IndexDraft, indexJson, indexTypeFor, mergeEntries } from './index-encoder.ts'
+export {
+  type IndexDraft,
+  indexJson,
+  indexTypeFor,
+  mergeEntries,
+  platformJson,
+} from './index-encoder.ts'
 export {
   childrenOf,
   type Index,

@@ -5,13 +5,11 @@ import {
   type Index,
   indexJson,
   indexTypeFor,
-  isImageManifest,
   isIndexType,
   isManifestType,
   type Manifest,
   matchPlatforms,
   mergeEntries,
-  parseImageConfig,
   parseManifest,
   parsePlatform,
   parseReference,
@@ -19,7 +17,8 @@ import {
   withDefaultTag,
 } from '@katman/oci'
 import type { Remote, RemoteRepository } from '@katman/remote'
-import { copyContent, openMemoryPlace, readVerified } from '@katman/transfer'
+import { copyContent, openMemoryPlace } from '@katman/transfer'
+import { readConfigPlatform } from '../config-platform.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
@@ -158,9 +157,8 @@ async function entriesOf(context: Context, source: Source): Promise<readonly Des
   const { document, repository } = source
   if (document.kind === 'index') return document.manifests
   const { mediaType, digest, size } = source.descriptor
-  if (!isImageManifest(document)) return [{ mediaType, digest, size }]
-  const bytes = await readVerified(repository, document.config, { signal: context.signal })
-  return [{ mediaType, digest, size, platform: parseImageConfig(bytes).platform }]
+  const platform = await readConfigPlatform(repository, document, { signal: context.signal })
+  return [{ mediaType, digest, size, ...(platform === undefined ? {} : { platform }) }]
 }
 
 function choosePlatforms(

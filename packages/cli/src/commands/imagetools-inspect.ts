@@ -14,6 +14,7 @@ import {
   parseImageConfig,
   parseManifest,
   parseReference,
+  platformJson,
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
@@ -144,16 +145,7 @@ function entryJson(entry: Descriptor): unknown {
     digest,
     size,
     annotations,
-    platform:
-      platform === undefined
-        ? undefined
-        : {
-            architecture: platform.architecture,
-            os: platform.os,
-            'os.version': platform.osVersion,
-            'os.features': platform.osFeatures,
-            variant: platform.variant,
-          },
+    platform: platform === undefined ? undefined : platformJson(platform),
     artifactType,
   }
 }

@@ -1,16 +1,13 @@
 import {
   defaultTag,
   formatReference,
-  isImageManifest,
-  parseImageConfig,
   parseManifest,
   parseReference,
-  type Platform,
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
 import type { Remote } from '@katman/remote'
-import { readVerified } from '@katman/transfer'
+import { readConfigPlatform } from '../config-platform.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { manifestFailure } from '../manifest-failure.ts'
@@ -74,11 +71,18 @@ async function fetchEntry(
     if (document.kind === 'index') {
       throw new CommandFailure(`${formatReference(reference)} is a manifest list`)
     }
-    const platform: Platform = isImageManifest(document)
-      ? parseImageConfig(await readVerified(repository, document.config, call)).platform
-      : { os: '', architecture: '' }
+    const platform = await readConfigPlatform(repository, document, call)
     const { mediaType, digest, size } = descriptor
-    return { reference, descriptor: { mediaType, digest, size, platform }, bytes }
+    return {
+      reference,
+      descriptor: {
+        mediaType,
+        digest,
+        size,
+        platform: platform ?? { os: '', architecture: '' },
+      },
+      bytes,
+    }
   } catch (error) {
     throw error instanceof CommandFailure ? error : manifestFailure(error, reference)
   }

@@ -4,16 +4,13 @@ import {
   formatReference,
   isDigest,
   isManifestType,
-  type Manifest,
-  parseImageConfig,
   parseManifest,
   parseReference,
-  type Platform,
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
-import type { RemoteRepository } from '@katman/remote'
 import { readVerified } from '@katman/transfer'
+import { readConfigPlatform } from '../config-platform.ts'
 import type { Context } from '../context.ts'
 import { plainFailure } from '../failure.ts'
 import { manifestFailure } from '../manifest-failure.ts'
@@ -51,8 +48,13 @@ export async function run(
   }
   const name = familiarReference(reference)
   if (root.document.kind === 'manifest') {
-    const platform = await configPlatform(repository, root.document, context)
-    const entry = verboseEntry(name, { ...root.descriptor, platform }, root.bytes, root.document)
+    const platform = await readConfigPlatform(repository, root.document, call)
+    const entry = verboseEntry(
+      name,
+      { ...root.descriptor, ...(platform && { platform }) },
+      root.bytes,
+      root.document,
+    )
     context.stdout.write(`${goJson(entry, '\t')}\n`)
     return
   }
@@ -103,13 +105,4 @@ function wantedReference(args: readonly string[]): Reference {
   } catch (error) {
     throw plainFailure(error)
   }
-}
-
-async function configPlatform(
-  repository: RemoteRepository,
-  manifest: Manifest,
-  context: Context,
-): Promise<Platform> {
-  const bytes = await readVerified(repository, manifest.config, { signal: context.signal })
-  return parseImageConfig(bytes).platform
 }

@@ -5,13 +5,13 @@ import {
   familiarReference,
   isKatmanError,
   parsePlatform,
-  parseReference,
   type Platform,
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
 import type { RemoteRepository } from '@katman/remote'
 import { pullImage, type PullResult, type Store } from '@katman/store'
+import { clientReference } from '../client-reference.ts'
 import type { Context } from '../context.ts'
 import {
   CommandFailure,
@@ -138,19 +138,6 @@ function layerLines(job: PullJob): ProgressLines & AsyncDisposable {
       lines.finish()
     },
   }
-}
-
-function clientReference(name: string, flags: PullFlags): Reference {
-  let reference: Reference
-  try {
-    reference = parseReference(name)
-  } catch (error) {
-    throw plainFailure(error)
-  }
-  if (flags.allTags && (reference.tag !== undefined || reference.digest !== undefined)) {
-    throw new CommandFailure("tag can't be used with --all-tags/-a")
-  }
-  return reference
 }
 
 function wantedPlatform(flag: string | undefined, context: Context): Platform | 'all' {

@@ -19,6 +19,7 @@ import {
   type PushResult,
   type Store,
 } from '@katman/store'
+import { clientReference } from '../client-reference.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, daemonFailure, plainFailure } from '../failure.ts'
 import { createPushLines, pushConcurrency } from '../push-lines.ts'
@@ -98,15 +99,7 @@ function checkedArguments(
   name: string,
   flags: PushFlags,
 ): { readonly reference: Reference; readonly platform: Platform | undefined } {
-  let reference: Reference
-  try {
-    reference = parseReference(name)
-  } catch (error) {
-    throw plainFailure(error)
-  }
-  if (flags.allTags && (reference.tag !== undefined || reference.digest !== undefined)) {
-    throw new CommandFailure("tag can't be used with --all-tags/-a")
-  }
+  const reference = clientReference(name, flags)
   if (reference.digest !== undefined) {
     throw new CommandFailure('cannot push a digest reference')
   }
