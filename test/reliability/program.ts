@@ -31,12 +31,28 @@ export async function removeFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
 }
 
+/** How to start katman. */
+export interface StartOptions {
+  /** The program and its arguments that katman is started by. */
+  readonly under?: readonly string[]
+  /** The user and group that run it. Default: this process's. */
+  readonly user?: number
+  /** Variables of the environment, over the usual ones; undefined takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
 /** Starts katman as a process of its own on a store of the test. */
-export function startKatman(root: string, words: readonly string[]): Running {
-  const env = { PATH: process.env['PATH'], HOME: root, KATMAN_ROOT: root, DOCKER_CONFIG: root }
-  const child = spawn(process.execPath, [program, ...words], {
-    env,
+export function startKatman(
+  root: string,
+  words: readonly string[],
+  { under = [], user, env }: StartOptions = {},
+): Running {
+  const [file = '', ...rest] = [...under, process.execPath, program, ...words]
+  const usual = { PATH: process.env['PATH'], HOME: root, KATMAN_ROOT: root, DOCKER_CONFIG: root }
+  const child = spawn(file, rest, {
+    env: { ...usual, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
   })
   const text = { stdout: '', stderr: '' }
   child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()))
