@@ -1,3 +1,5 @@
+import { constants } from 'node:os'
+
 /** What a path is, without following links. */
 export interface FileFacts {
   readonly kind: 'file' | 'folder' | 'other'
@@ -63,6 +65,8 @@ export interface Files {
 /** The `code` of a file error. */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
+  // Of a full quota Node knows only the number.
+  if ('errno' in error && error.errno === -constants.errno.EDQUOT) return 'EDQUOT'
   return typeof error.code === 'string' ? error.code : undefined
 }
 

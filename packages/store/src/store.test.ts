@@ -6,6 +6,7 @@ import { type Descriptor, KatmanError, mediaTypes, parseDigest } from '@katman/o
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openNodeFiles, openStore, type Store } from './index.ts'
 import { readVerified } from '@katman/transfer'
+import { fileError } from '../test/fault-files.ts'
 
 let folder: string
 let root: string
@@ -208,12 +209,12 @@ describe('Store.write', () => {
     })
   })
 
-  it.each(['ENOSPC', 'EDQUOT'])(
+  it.each(['ENOSPC', 'EDQUOT'] as const)(
     'gives back what it wrote when the disk is full: %s',
     async (code) => {
       const real = openNodeFiles()
       const write: typeof real.write = async (file, chunks, position) => {
-        if (position > 0) throw Object.assign(new Error(code), { code })
+        if (position > 0) throw fileError(code)
         await real.write(file, chunks, position)
       }
       await using store = await openStore({ root, files: { ...real, write } })

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import type { Files } from '../src/files.ts'
 import { openNodeFiles } from '../src/node-files.ts'
 
@@ -49,7 +50,7 @@ export function openFaultFiles(
   }
   const failure = (): Error => {
     const kind = fault?.kind ?? 'EIO'
-    return Object.assign(new Error(`${kind}: injected at call ${calls}`), { code: kind })
+    return fileError(kind === 'crash' ? 'EIO' : kind, `injected at call ${calls}`)
   }
   const now = <A extends unknown[], R>(call: (...values: A) => R) => {
     return (...values: A): R => {
@@ -117,4 +118,10 @@ export function openFaultFiles(
       return 'locked'
     }),
   }
+}
+
+/** An error as Node throws it: of a full quota it knows the number and has no name. */
+export function fileError(name: 'EIO' | 'ENOSPC' | 'EDQUOT', message = ''): Error {
+  const code = name === 'EDQUOT' ? 'UNKNOWN' : name
+  return Object.assign(new Error(`${code}: ${message}`), { code, errno: -constants.errno[name] })
 }
