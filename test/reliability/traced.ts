@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { type Running, startKatman } from './program.ts'
 
-/** The calls that change a file system; those an architecture lacks are left out (`?`). */
+/** The calls that change a file system, and `fsync`; those an architecture lacks are left out (`?`). */
 const changes = [
-  ...['rename', 'renameat', 'renameat2', 'link', 'linkat', 'unlink', 'unlinkat', 'mkdir'],
-  ...['mkdirat', 'rmdir', 'fchmod', 'fsync', 'ftruncate', 'pwrite64', 'pwritev'],
+  ...(['rename', 'renameat', 'renameat2', 'link', 'linkat', 'unlink', 'unlinkat'] as const),
+  ...(['mkdir', 'mkdirat', 'rmdir', 'fsync', 'ftruncate', 'pwrite64', 'pwritev'] as const),
 ] as const
 export type Change = (typeof changes)[number]
 
