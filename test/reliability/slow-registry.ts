@@ -73,7 +73,7 @@ export async function startSlowRegistry(): Promise<SlowRegistry> {
     }
     for await (const piece of piecesOf(body, slow.pieceBytes)) {
       if (outgoing.destroyed) return
-      outgoing.write(piece)
+      if (!outgoing.write(piece)) await drained(outgoing)
       if (!isBlob) continue
       request.sent += piece.byteLength
       total += piece.byteLength
@@ -109,6 +109,13 @@ export async function startSlowRegistry(): Promise<SlowRegistry> {
     },
   }
   return slow
+}
+
+async function drained(outgoing: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  outgoing.on('drain', resolve).on('close', resolve)
+  await promise
+  outgoing.off('drain', resolve).off('close', resolve)
 }
 
 async function* piecesOf(
