@@ -1,61 +1,10 @@
-import { gzipSync } from 'node:zlib'
 import { type Descriptor, type Digest, mediaTypes } from '@katman/oci'
 import { describe, expect, it } from 'vitest'
+import { addImage, addIndex, addLayer, diffIDs, encode, watch } from '../test/graph.ts'
 import { describeBytes } from '../test/target-suite.ts'
 import { copyContent, type CopyEvent, type CopyOptions } from './copy.ts'
 import { type MemoryPlace, openMemoryPlace } from './memory.ts'
 import type { Target } from './place.ts'
-
-const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
-
-function addImage(place: MemoryPlace, name: string, layers: readonly Descriptor[]): Descriptor {
-  const config = place.add(
-    mediaTypes.ociConfig,
-    encode({
-      os: 'linux',
-      architecture: 'amd64',
-      author: name,
-      rootfs: { type: 'layers', diff_ids: layers.map((layer) => diffIDs.get(layer.digest)) },
-    }),
-  )
-  const mediaType = mediaTypes.ociManifest
-  return place.add(mediaType, encode({ schemaVersion: 2, mediaType, config, layers }))
-}
-
-const diffIDs = new Map<Digest, Digest>()
-function addLayer(place: MemoryPlace, content: string): Descriptor {
-  const layer = place.add(mediaTypes.ociLayerGzip, gzipSync(content))
-  diffIDs.set(layer.digest, describeBytes(Buffer.from(content)).digest)
-  return layer
-}
-
-function addIndex(place: MemoryPlace, manifests: readonly Descriptor[]): Descriptor {
-  const mediaType = mediaTypes.ociIndex
-  return place.add(mediaType, encode({ schemaVersion: 2, mediaType, manifests }))
-}
-
-/** A target that notes what is written, in order, and can be slow or fail. */
-function watch(place: MemoryPlace, onWrite?: (blob: Descriptor) => Promise<void>) {
-  const written: Digest[] = []
-  let running = 0
-  let most = 0
-  const target: Target = {
-    name: 'watched',
-    has: (descriptor) => place.has(descriptor),
-    async write(descriptor, open, options) {
-      running++
-      most = Math.max(most, running)
-      try {
-        await onWrite?.(descriptor)
-        await place.write(descriptor, open, options)
-        written.push(descriptor.digest)
-      } finally {
-        running--
-      }
-    },
-  }
-  return { target, written, most: () => most, running: () => running }
-}
 
 describe('copyContent', () => {
   it('copies a whole graph, each content once, children before what names them', async () => {

@@ -116,7 +116,7 @@ interface CopyState {
   readonly signal: AbortSignal
   readonly slots: number
   readonly slot: <T>(job: () => Promise<T>) => Promise<T>
-  /** Digests of documents and blobs; of layers with the diffID they were checked for. */
+  /** What was copied, by digest and role: one content can be a manifest here and an artifact's file there. */
   readonly visited: Set<string>
   readonly manifests: CopiedManifest[]
   jobs: number
@@ -133,8 +133,9 @@ async function copyDocument(
   state.signal.throwIfAborted()
   if (parents.length >= maxDepth)
     throw graphLimit(descriptor, `indexes nest deeper than ${maxDepth}`)
-  if (state.visited.has(descriptor.digest)) return
-  state.visited.add(descriptor.digest)
+  const visit = `document ${descriptor.digest}`
+  if (state.visited.has(visit)) return
+  state.visited.add(visit)
   if (state.visited.size > maxDescriptors) {
     throw graphLimit(descriptor, `it leads to more than ${maxDescriptors} documents`)
   }
@@ -225,8 +226,10 @@ async function writeDocument(
 
 async function copyBlob(state: CopyState, blob: Descriptor, diffID?: Digest): Promise<void> {
   const { source, target, options, visited } = state
+  const isElsewhere = isForeignLayerType(blob.mediaType) && (blob.urls?.length ?? 0) > 0
   // A second config may claim another content for the same blob: that claim is checked, too.
-  const visit = diffID === undefined ? blob.digest : `${blob.digest} ${diffID}`
+  const claim = diffID === undefined ? blob.digest : `${blob.digest} ${diffID}`
+  const visit = isElsewhere ? `elsewhere ${claim}` : claim
   if (visited.has(visit)) return
   visited.add(visit)
   const call = { signal: state.signal, diffID }
@@ -234,7 +237,7 @@ async function copyBlob(state: CopyState, blob: Descriptor, diffID?: Digest): Pr
     options.onEvent?.({ type: 'present', descriptor: blob })
     return
   }
-  if (isForeignLayerType(blob.mediaType) && blob.urls !== undefined && blob.urls.length > 0) return
+  if (isElsewhere) return
   options.onEvent?.({ type: 'queued', descriptor: blob, waiting: state.jobs >= state.slots })
   state.jobs++
   try {

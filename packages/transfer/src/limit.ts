@@ -3,13 +3,15 @@ export function limit(count: number): <T>(job: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []
   return async (job) => {
-    if (running >= count) await new Promise<void>((resolve) => waiting.push(resolve))
-    running++
+    if (running < count) running++
+    else await new Promise<void>((resolve) => waiting.push(resolve))
     try {
       return await job()
     } finally {
-      running--
-      waiting.shift()?.()
+      // The slot is handed over, never free in between: a newcomer could take it, and then both would run.
+      const next = waiting.shift()
+      if (next === undefined) running--
+      else next()
     }
   }
 }
