@@ -52,8 +52,7 @@ async function checkImageOf(
   if (state.images.some((image) => image.id === reference.image)) return
   const file = context.layout.image(reference.image)
   const problem = `is missing; ${reference.name} shows it`
-  const found = { kind: 'image', path: file, digest: reference.image, problem } as const
-  await report(state, found, async () => {
+  const rebuild = async (): Promise<boolean> => {
     const manifest = manifestsOf(context, reference.target).find(
       (candidate) => candidate.manifest.config.digest === reference.image,
     )
@@ -71,7 +70,15 @@ async function checkImageOf(
     await writeImage(context, image)
     state.images.push(image)
     return true
-  })
+  }
+  // One that could not be read was put aside, and every name of the image leads here: all are one problem.
+  const known = state.problems.find((earlier) => earlier.path === file)
+  if (known === undefined) {
+    const found = { kind: 'image', path: file, digest: reference.image, problem } as const
+    await report(state, found, rebuild)
+  } else if (state.options.repair !== undefined) {
+    known.repaired = await rebuild()
+  }
 }
 
 const unknownPlatform = { os: 'unknown', architecture: 'unknown' } as const

@@ -9,6 +9,7 @@ import { hasLayer, type LayerRecord, layerRecordOf } from './layers.ts'
 import { digestOfFileName } from './layout.ts'
 import { replaceFile } from './publish.ts'
 import { encodeRecord } from './record-file.ts'
+import { refetch } from './refetch.ts'
 import { listed } from './reference-files.ts'
 import { writeContent } from './write.ts'
 
@@ -28,11 +29,14 @@ export async function checkLayers(state: CheckState): Promise<void> {
     quarantine(context, target, `layer.${name}`)
     for (const problem of problems) problem.repaired = !neededLayers.has(diffID)
   }
-  for (const { descriptor, diffID } of state.needed.values()) {
+  for (const needed of state.needed.values()) {
+    const { descriptor, diffID } = needed
     if (diffID === undefined || hasLayer(context, diffID, descriptor.digest)) continue
     const target = context.layout.layer(diffID)
     const known = broken.get(target)
-    const rebuild = (): Promise<boolean> => indexAgain(state, descriptor, diffID)
+    // A blob that no index can be made of is fetched again.
+    const rebuild = async (): Promise<boolean> =>
+      (await indexAgain(state, descriptor, diffID)) || refetch(state, needed)
     if (known === undefined) {
       const problem = 'is not indexed'
       await report(state, { kind: 'layer', path: target, digest: diffID, problem }, rebuild)

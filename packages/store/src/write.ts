@@ -1,10 +1,17 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Descriptor, type Digest, isKatmanError } from '@katman/oci'
+import {
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestHex,
+  isKatmanError,
+} from '@katman/oci'
 import { type Opener, verified, type WriteOptions } from '@katman/transfer'
-import { blobState, publishBlob, quarantine } from './blobs.ts'
+import { blobState, openBlob, publishBlob, quarantine } from './blobs.ts'
 import { type Claim, tryClaim } from './claim.ts'
+import { isFileError } from './clear-errors.ts'
 import { requireWritable, type StoreContext } from './context.ts'
 import { hasLayer, prepareLayer, type PreparedLayer } from './layers.ts'
 import { fileName } from './layout.ts'
@@ -89,15 +96,23 @@ async function writeClaimed(
 ): Promise<void> {
   const { layout } = context
   const { diffID } = options
-  const missing = await missingPart(context, descriptor, diffID)
+  let missing = await missingPart(context, descriptor, diffID)
   if (missing === undefined) return
   const prepare = async (file: string): Promise<PreparedLayer | undefined> =>
     diffID === undefined ? undefined : prepareLayer(context, descriptor, file, diffID, options)
   let layer: PreparedLayer | undefined
   try {
     if (missing === 'layer') {
-      layer = await prepare(layout.blob(descriptor.digest))
-    } else {
+      try {
+        layer = await prepare(layout.blob(descriptor.digest))
+      } catch (error) {
+        if (options.signal?.aborted || isIndexerFailure(error) || isFileError(error)) throw error
+        if (await isWhole(context, descriptor, options)) throw error
+        // Not the layer is bad but what the disk made of the blob: fetched again it will do.
+        missing = 'damaged'
+      }
+    }
+    if (missing !== 'layer') {
       if (missing === 'damaged') setAside(context, descriptor)
       const folder = layout.ingest(descriptor.digest)
       const received = { isComplete: false }
@@ -184,6 +199,22 @@ async function missingPart(
   if (state !== 'good') return state
   if (diffID !== undefined && !hasLayer(context, diffID, descriptor.digest)) return 'layer'
   return undefined
+}
+
+/** Reads a whole blob to see if it is what its name says. */
+async function isWhole(
+  context: StoreContext,
+  descriptor: Descriptor,
+  { signal }: WriteOptions,
+): Promise<boolean> {
+  const { digest, size } = descriptor
+  const hash = createHash(digestAlgorithm(digest))
+  let bytes = 0
+  for await (const chunk of await openBlob(context, descriptor, { signal })) {
+    hash.update(chunk)
+    bytes += chunk.byteLength
+  }
+  return bytes === size && hash.digest('hex') === digestHex(digest)
 }
 
 function isIndexerFailure(error: unknown): boolean {

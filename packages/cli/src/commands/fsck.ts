@@ -36,15 +36,19 @@ export async function run(context: Context, flags: FsckFlags): Promise<number> {
         `${state}: ${problem.kind} ${escapeTerminal(problem.path)}: ${escapeTerminal(problem.problem)}\n`,
       )
     }
-    context.stdout.write(`${summary(result.checked, result.problems.length, left.length)}\n`)
+    context.stdout.write(`${summary(result.checked, result.problems.length, left.length, flags)}\n`)
   }
   if (left.length > 0) return 2
   return result.problems.length > 0 ? 1 : 0
 }
 
-function summary(checked: number, found: number, left: number): string {
+function summary(checked: number, found: number, left: number, flags: FsckFlags): string {
   const files = `${checked} ${checked === 1 ? 'file' : 'files'} checked`
   if (found === 0) return `${files}, clean`
   if (left === 0) return `${files}, ${found} repaired`
-  return `${files}, ${found} damaged, ${left} left: run fsck --repair, or pull the images again`
+  // The same look as this one, or it would not see the damage.
+  const next = flags.repair
+    ? 'pull the images again'
+    : `run: katman fsck${flags.hash ? ' --hash' : ''} --repair`
+  return `${files}, ${found} damaged, ${left} left; ${next}`
 }
