@@ -188,7 +188,7 @@ interface ServerProcess extends AsyncDisposable {
 async function startProcess(root: string): Promise<ServerProcess> {
   const script = path.join(import.meta.dirname, 'serve-folder.ts')
   const child: ChildProcess = spawn(process.execPath, [script, root], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   const ended = once(child, 'exit')
   let output = ''

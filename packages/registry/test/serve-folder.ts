@@ -4,3 +4,5 @@ import { openFolderStorage, serveRegistry } from '../src/index.ts'
 const storage = await openFolderStorage(process.argv[2] ?? '')
 const { host } = await serveRegistry({ storage })
 process.stdout.write(`${host}\n`)
+// Ends with the test that started it, however that ends.
+process.stdin.on('end', () => process.exit()).resume()
