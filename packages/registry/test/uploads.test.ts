@@ -126,6 +126,35 @@ describe.each(storages)('uploads to %s', (kind) => {
     }
   })
 
+  it('refuse other bytes than a sha512 digest says that they learn of when they are closed', async () => {
+    await using registry = await startRegistry(kind)
+    const session = await begin(registry)
+    await registry.send('PATCH', session, { body: 'other bytes' })
+    const long = digestOf(content, 'sha512')
+    const response = await registry.send('PUT', `${session}?digest=${long}`)
+    expect([response.status, await codesOf(response)]).toEqual([400, ['DIGEST_INVALID']])
+    expect((await registry.send('HEAD', `app/blobs/${long}`)).status).toBe(404)
+  })
+
+  it('take one request at a time: two would mix their bytes', async () => {
+    await using registry = await startRegistry(kind)
+    const session = await begin(registry)
+    const second = Promise.withResolvers<void>()
+    async function* slow(): AsyncIterable<Uint8Array> {
+      yield Buffer.from(content.slice(0, 7))
+      await second.promise
+      yield Buffer.from(content.slice(7))
+    }
+    const first = registry.send('PATCH', session, streamed(slow()))
+    while ((await registry.send('GET', session)).headers.get('range') !== '0-6');
+    const refused = await registry.send('PATCH', session, { body: 'between' })
+    expect([refused.status, await codesOf(refused)]).toEqual([409, ['BLOB_UPLOAD_INVALID']])
+    second.resolve()
+    expect((await first).status).toBe(202)
+    expect((await registry.send('PUT', `${session}?digest=${digest}`)).status).toBe(201)
+    expect(await read(registry, digest)).toBe(content)
+  })
+
   it.each(['', 'sha256:abc', 'md5:d41d8cd98f00b204e9800998ecf8427e', '../../etc/passwd'])(
     'refuse the digest %j',
     async (text) => {
