@@ -130,3 +130,17 @@ describe('the process', () => {
     expect(stdout).toContain(`Store: ${root}\n`)
   })
 })
+
+describe('what is kept from harm', () => {
+  it('a password in the address of a proxy is not printed', async () => {
+    for (const address of [
+      'http://u:secret@proxy',
+      'u:secret@proxy:3128',
+      'http://u:se/cr@et@proxy',
+    ]) {
+      const { stdout } = await katman.runWith({ env: { HTTPS_PROXY: address } }, 'info')
+      expect(stdout).toContain('***@proxy')
+      expect(stdout).not.toMatch(/secret|cr@et/)
+    }
+  })
+})

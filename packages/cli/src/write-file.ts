@@ -1,22 +1,30 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { lstatSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { finished } from 'node:stream/promises'
 import type { Bytes } from '@katman/oci'
+import { CommandFailure } from './failure.ts'
 
-/** Writes a file for its owner alone. It appears under its name when it is whole. */
+/**
+ * Writes a file for its owner alone. It appears under its name when it is whole. Devices, pipes and links are refused:
+ * the new file would take their place.
+ */
 export async function writeFileWhole(bytes: Bytes, file: string): Promise<void> {
+  const there = lstatSync(file, { throwIfNoEntry: false })
+  if (there !== undefined && !there.isFile()) {
+    throw new CommandFailure(`${file} is not a regular file: choose another name, or redirect`)
+  }
   const partial = `${path.resolve(file)}.${randomUUID()}`
-  const stream = createWriteStream(partial, { mode: 0o600, flags: 'wx', flush: true })
+  const handle = await open(partial, 'wx', 0o600)
   try {
-    for await (const chunk of bytes) if (!stream.write(chunk)) await once(stream, 'drain')
-    stream.end()
-    await finished(stream)
+    try {
+      for await (const chunk of bytes) await handle.writeFile(chunk)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
     await rename(partial, file)
   } catch (error) {
-    stream.destroy()
     await rm(partial, { force: true })
     throw error
   }

@@ -62,5 +62,6 @@ function configured(text: string | undefined): readonly string[] {
 }
 
 function withoutPassword(address: string | undefined): string {
-  return (address ?? '').replace(/\/\/[^/@]*@/, '//***@')
+  // Up to the last @, with or without a scheme: a password may hold any of these characters.
+  return (address ?? '').replace(/^(\w+:\/\/)?.*@/, '$1***@')
 }

@@ -23,6 +23,7 @@ import { clientReference } from '../client-reference.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, daemonFailure, plainFailure } from '../failure.ts'
 import { createPushLines, pushConcurrency } from '../push-lines.ts'
+import { escapeTerminal } from '../terminal/escape.ts'
 import { createProgressLines } from '../terminal/progress-lines.ts'
 
 export interface PushFlags {
@@ -53,7 +54,8 @@ export async function run(
   for (const one of names) {
     const { target, missing } = await pushOne({ context, store, repository, platform, flags }, one)
     say(`${one.reference.tag}: digest: ${target.digest} size: ${target.size}`)
-    if (missing.length > 0) say(`Not pushed, because not here: ${missing.join(', ')}`)
+    if (missing.length > 0)
+      say(`Not pushed, because not here: ${escapeTerminal(missing.join(', '))}`)
   }
   const shown = flags.allTags ? reference : withDefaultTag(reference)
   if (flags.quiet) context.stdout.write(`${canonicalName(shown)}${tagOf(shown)}\n`)
@@ -144,7 +146,10 @@ async function mountSourcesOf(
       .filter((from) => from.registry === registry && from.repository !== repository)
       .map((from) => from.repository)
     if (repositories.length === 0) continue
-    const { config, layers } = await image.readManifest()
+    // Only a hint: an image that cannot be read is no reason not to push another.
+    const manifest = await image.readManifest().catch(() => undefined)
+    if (manifest === undefined) continue
+    const { config, layers } = manifest
     for (const { digest } of [config, ...layers]) {
       const known = sources.get(digest) ?? new Set<string>()
       sources.set(digest, known)
