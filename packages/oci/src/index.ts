@@ -61,6 +61,7 @@ export {
   type Platform,
   platformMatches,
 } from './platform.ts'
+export { describeReferrer } from './referrer.ts'
 export {
   canonicalName,
   defaultRegistry,

@@ -1,4 +1,10 @@
-import { type Digest, mediaTypes, parseManifest } from '@katman/oci'
+import {
+  type Descriptor,
+  describeReferrer,
+  type Digest,
+  mediaTypes,
+  parseManifest,
+} from '@katman/oci'
 import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
 import { Refusal } from './refusal.ts'
 import type { RegistryStorage, StoredManifest } from './storage.ts'
@@ -51,26 +57,9 @@ export async function listReferrers(
   )
 }
 
-interface ReferrerDescriptor {
-  readonly mediaType: string
-  readonly digest: Digest
-  readonly size: number
-  readonly artifactType?: string
-  readonly annotations?: Readonly<Record<string, string>>
-}
-
-function describe({ digest, mediaType, bytes }: StoredManifest): ReferrerDescriptor {
+function describe({ digest, mediaType, bytes }: StoredManifest): Descriptor {
   const document = parseManifest(bytes, mediaType)
-  const fallback = document.kind === 'manifest' ? document.config.mediaType : undefined
-  const artifactType = document.artifactType ?? fallback
-  const { annotations } = document
-  return {
-    mediaType,
-    digest,
-    size: bytes.byteLength,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(annotations === undefined ? {} : { annotations }),
-  }
+  return describeReferrer({ mediaType, digest, size: bytes.byteLength }, document)
 }
 
 interface Page {

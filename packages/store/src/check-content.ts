@@ -11,7 +11,9 @@ import { layersOf, manifestsOf } from './closure.ts'
 import { writeImage } from './image-files.ts'
 import { fileName } from './layout.ts'
 import type { ImageRecord, ReferenceRecord } from './records.ts'
+import { checkRecorded } from './check-referrers.ts'
 import { refetch } from './refetch.ts'
+import { referrerRecordFor } from './referrer-files.ts'
 
 /**
  * Walks from the names and images over their documents, finds what they need, and heals the documents, so
@@ -24,14 +26,36 @@ export async function checkContent(state: CheckState): Promise<void> {
     await checkImageOf(state, reference, from)
   }
   for (const image of state.images) await checkImage(state, image)
+  await checkReferrerContent(state)
+}
+
+/** What refers to needed content is needed, too, and may have referrers itself: a map that grows while it is walked. */
+async function checkReferrerContent(state: CheckState): Promise<void> {
+  const referrers = new Map<Digest, readonly Descriptor[]>()
+  for (const { subject, descriptor } of state.referrers) {
+    referrers.set(subject, [...(referrers.get(subject) ?? []), descriptor])
+  }
+  for (const { descriptor, from } of state.needed.values()) {
+    for (const referrer of referrers.get(descriptor.digest) ?? []) {
+      await checkManifest(state, referrer, from)
+    }
+  }
 }
 
 async function checkImage(state: CheckState, image: ImageRecord): Promise<void> {
   const from = new Set(image.from ?? [])
   if (image.index !== undefined) await checkDocument(state, image.index, from)
-  const bytes = await checkDocument(state, image.manifest, from)
+  await checkManifest(state, image.manifest, from)
+}
+
+async function checkManifest(
+  state: CheckState,
+  descriptor: Descriptor,
+  from: ReadonlySet<string>,
+): Promise<void> {
+  const bytes = await checkDocument(state, descriptor, from)
   if (bytes === undefined) return
-  const manifest = parseManifest(bytes, image.manifest.mediaType)
+  const manifest = parseManifest(bytes, descriptor.mediaType)
   if (manifest.kind === 'index') return
   await checkDocument(state, manifest.config, from)
   for (const { layer, diffID } of layersOf(state.context, manifest)) {
@@ -94,7 +118,12 @@ async function checkDocument(
   const isKnown = state.needed.has(digest)
   const needed = need(state, descriptor, from, undefined)
   const bytes = readDocument(context, digest)
-  if (bytes !== undefined || isKnown) return bytes
+  if (isKnown) return bytes
+  if (bytes !== undefined) {
+    const record = referrerRecordFor(context, descriptor)
+    if (record !== undefined) await checkRecorded(state, record)
+    return bytes
+  }
   const file = context.layout.blob(digest)
   visit(state, file)
   const isMissing = context.files.stat(file) === undefined

@@ -1,7 +1,7 @@
 import type { Bytes, Descriptor, Digest } from '@katman/oci'
 import type { CallOptions } from '@katman/transfer'
 import type { StoreContext } from './context.ts'
-import type { ImageRecord, ReferenceRecord } from './records.ts'
+import type { ImageRecord, ReferenceRecord, ReferrerRecord } from './records.ts'
 
 export interface CheckOptions extends CallOptions {
   /**
@@ -26,6 +26,7 @@ export interface Problem {
     | 'version'
     | 'reference'
     | 'image'
+    | 'referrer'
     | 'blob'
     | 'layer'
     | 'ingest'
@@ -53,6 +54,7 @@ export interface CheckState {
   /** What the records of the store say, once they are read. */
   readonly references: ReferenceRecord[]
   readonly images: ImageRecord[]
+  readonly referrers: ReferrerRecord[]
   /** Content that an image needs, and the places it came from. */
   readonly needed: Map<Digest, NeededContent>
 }

@@ -2,11 +2,17 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { KatmanError } from '@katman/oci'
-import type { MemoryPlace } from '@katman/transfer'
+import { copyContent, type MemoryPlace } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openFaultFiles } from '../test/fault-files.ts'
 import { type CheckOptions, checkStore, openStore, type Problem, type Store } from './index.ts'
-import { makeTestFolder, openTestPlace, pullTestImage, tarOf } from '../test/test-image.ts'
+import {
+  addReferrer,
+  makeTestFolder,
+  openTestPlace,
+  pullTestImage,
+  tarOf,
+} from '../test/test-image.ts'
 
 let root: string
 let place: MemoryPlace
@@ -14,7 +20,11 @@ const locks = new Map<string, number>()
 beforeEach(async () => {
   root = makeTestFolder()
   place = await openTestPlace('checked', [tarOf('etc/hello', 'hello\n')])
-  await withStore((store) => pullTestImage(store, place, 'app:latest'))
+  const signature = addReferrer(place, await place.resolve('latest'), 'signature')
+  await withStore(async (store) => {
+    await pullTestImage(store, place, 'app:latest')
+    await copyContent(place, store, signature)
+  })
   await leaveLeaseAndIngest()
 })
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
@@ -34,6 +44,9 @@ const kinds: readonly {
   { kind: 'layer', name: 'layer index', find: () => path.join(only('layers'), 'index') },
   { kind: 'layer', name: 'layer record', find: () => path.join(only('layers'), 'record') },
   { kind: 'layer', name: 'origin of a layer', find: () => only('layers', '*', 'from.') },
+  { kind: 'referrer', name: 'fact of a referrer', find: () => only('referrers', '*', 'sha') },
+  { kind: 'blob', name: 'manifest of a referrer', find: () => blobWith('"subject"') },
+  { kind: 'blob', name: 'file of a referrer', find: () => blobWith('signature') },
   { kind: 'ingest', name: 'state of a download', find: () => path.join(only('ingest'), 'state') },
   { kind: 'lease', name: 'lease', find: () => only('leases') },
 ]
@@ -80,8 +93,8 @@ describe('checkStore', () => {
       .filter(({ kind }) => kind !== 'ingest' && kind !== 'lease')
       .flatMap((file) => (['a cut', 'no content', 'loss'] as const).map((how) => ({ file, how }))),
   )('finds $how ($file.name)', async ({ file, how }) => {
-    // A lost name is no name, and a lost version file no store.
-    if (how === 'loss' && (file.kind === 'reference' || file.kind === 'version')) return
+    // A lost name is no name, a lost fact no referrer, and a lost version file no store.
+    if (how === 'loss' && ['reference', 'referrer', 'version'].includes(file.kind)) return
     damages[how](file.find())
     const found = await check({ level: 'quick' })
     expect(found.map(({ kind }) => kind)).toContain(file.kind)

@@ -2,6 +2,7 @@ import { checkBlobs } from './check-blobs.ts'
 import { checkContent } from './check-content.ts'
 import { checkLayers } from './check-layers.ts'
 import { checkImages, checkReferences, checkVersion } from './check-records.ts'
+import { checkReferrers } from './check-referrers.ts'
 import { type CheckOptions, type CheckResult, type CheckState, report } from './check-state.ts'
 import { checkIngests, checkLeases } from './check-unfinished.ts'
 import { requireWritable, type StoreContext } from './context.ts'
@@ -20,6 +21,7 @@ export async function check(
     checked: 0,
     references: [],
     images: [],
+    referrers: [],
     needed: new Map(),
   }
   await checkVersion(state)
@@ -27,6 +29,7 @@ export async function check(
   await checkFolders(state)
   await checkReferences(state)
   await checkImages(state)
+  await checkReferrers(state)
   await checkContent(state)
   await checkBlobs(state)
   await checkLayers(state)

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Digest, isDigest, isKatmanError } from '@katman/oci'
 import type { CallOptions } from '@katman/transfer'
 import { type Claim, tryClaim } from './claim.ts'
+import { settleReferrers, takeBackReferrers, trashReferrers } from './collect-referrers.ts'
 import type { StoreContext } from './context.ts'
 import { sizeOf } from './disk-usage.ts'
 import { unless } from './files.ts'
@@ -64,7 +65,9 @@ async function collect(
   context: StoreContext,
   options: CollectOptions,
 ): Promise<readonly CollectedItem[]> {
-  const candidates = findCandidates(context, mark(context), options)
+  const before = mark(context)
+  const candidates = findCandidates(context, before, options)
+  trashReferrers(context, before, new Set(candidates.map(({ digest }) => digest)))
   for (const item of candidates) {
     options.signal?.throwIfAborted()
     moveToTrash(context, item)
@@ -74,9 +77,11 @@ async function collect(
   try {
     needed = mark(context)
   } catch (error) {
+    await takeBackReferrers(context)
     for (const item of trashed) await takeBack(context, item)
     throw error
   }
+  await settleReferrers(context, needed)
   const deleted: CollectedItem[] = []
   for (const item of trashed) {
     if ((item.kind === 'layer' ? needed.layers : needed.blobs).has(item.digest)) {

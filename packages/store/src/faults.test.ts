@@ -2,12 +2,14 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { KatmanError } from '@katman/oci'
-import type { MemoryPlace } from '@katman/transfer'
+import { copyContent, type MemoryPlace } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Fault, type FaultFiles, openFaultFiles } from '../test/fault-files.ts'
 import { openStore, type Store } from './index.ts'
+import { encodeRecord } from './record-file.ts'
 import {
   addImage,
+  addReferrer,
   makeTestFolder,
   openTestPlace,
   pullTestImage,
@@ -52,6 +54,38 @@ describe.each(faults)('with %s at any call', (kind) => {
     })
   })
 
+  it('writing a referrer leaves one that is listed, or what the next write finishes', async () => {
+    const place = await openTestPlace('signed')
+    const subject = await place.resolve('latest')
+    const signature = addReferrer(place, subject, 'signature')
+    const write = (store: Store): Promise<unknown> => copyContent(place, store, signature)
+    await atEveryCall(kind, {
+      prepare: (store) => pullTestImage(store, place, 'app:latest'),
+      act: write,
+      verify: async (store) => {
+        await write(store)
+        expect(await store.referrers(subject.digest)).toHaveLength(1)
+      },
+    })
+  })
+
+  it('opening a store of an older layout makes it a new one, now or the next time', async () => {
+    const place = await openTestPlace('old')
+    await atEveryCall(kind, {
+      prepare: async (store) => {
+        await pullTestImage(store, place, 'app:latest')
+        fs.rmSync(path.join(root, 'referrers'), { recursive: true })
+        fs.writeFileSync(path.join(root, 'version'), encodeRecord({ katmanStore: 1 }))
+      },
+      act: async () => {},
+      verify: async (store) => {
+        expect(await store.images()).toHaveLength(1)
+        expect(fs.existsSync(path.join(root, 'referrers'))).toBe(true)
+        expect(fs.readFileSync(path.join(root, 'version'), 'utf8')).toContain('Store":2}')
+      },
+    })
+  })
+
   it.runIf(kind === 'crash')('pulling leaves names of whole images only', async () => {
     const place = await openTestPlace('pulled', [tar])
     await atEveryCall(kind, {
@@ -90,6 +124,9 @@ describe.each(faults)('with %s at any call', (kind) => {
 
   it('collecting loses nothing that is needed', async () => {
     const place = await openTestPlace('needed', [tar])
+    const subject = await place.resolve('latest')
+    const signature = addReferrer(place, subject, 'signature')
+    const stray = addReferrer(place, addImage(place, 'elsewhere'), 'stray')
     const garbage = tarOf('garbage', 'garbage')
     await place.tag('garbage', addImage(place, 'garbage', [garbage]))
     await atEveryCall(kind, {
@@ -100,11 +137,15 @@ describe.each(faults)('with %s at any call', (kind) => {
           if (image === images[0]?.id) await store.removeReference(name)
         }
         for (const { id } of images) await store.removeImage(id)
+        await copyContent(place, store, signature)
+        await copyContent(place, store, stray)
       },
       act: (store) => store.collectGarbage({ minAgeMs: 0 }),
       verify: async (store) => {
         await store.collectGarbage({ minAgeMs: 0 })
-        expect(fs.readdirSync(path.join(root, 'blobs/sha256'))).toHaveLength(3)
+        expect(fs.readdirSync(path.join(root, 'blobs/sha256'))).toHaveLength(3 + 3)
+        expect(fs.readdirSync(path.join(root, 'referrers'))).toHaveLength(1)
+        expect(await store.referrers(subject.digest)).toHaveLength(1)
         expect(fs.readdirSync(path.join(root, 'layers'))).toHaveLength(1)
         expect(fs.readdirSync(path.join(root, 'trash'))).toEqual([])
         expect(fs.readdirSync(path.join(root, 'tmp'))).toHaveLength(1)

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import path from 'node:path'
 import { type Digest, digestAlgorithm, digestHex, isDigest } from '@katman/oci'
 
-/** The layout version this code reads and writes. */
-export const layoutVersion = 1
+/** The layout version this code writes. It reads older ones, and makes them this one when it may. */
+export const layoutVersion = 2
 
 /** The folders of a store, made when it is. */
 export const folders = [
@@ -14,6 +14,7 @@ export const folders = [
   'refs',
   'images',
   'layers',
+  'referrers',
   'ingest',
   'leases',
   'locks',
@@ -35,11 +36,16 @@ export interface Layout {
   reference(name: string): string
   /** A folder: `index`, `record`, and `from.<blob>` for each blob that was found to hold the layer. */
   layer(diffID: Digest): string
+  /** What refers to one content: a folder with a file for each referrer. */
+  referrers(subject: Digest): string
+  referrer(subject: Digest, digest: Digest): string
   /** A folder: `data`, `state`, and claims. */
   ingest(digest: Digest): string
   lease(id: string): string
   temporary(id: string): string
   trash(kind: 'blob' | 'layer', digest: Digest): string
+  /** Named by a hash, because two long digests are longer than file names may be. */
+  trashedReferrer(subject: Digest, digest: Digest): string
 }
 
 export function layoutOf(root: string): Layout {
@@ -53,10 +59,14 @@ export function layoutOf(root: string): Layout {
     image: (id) => inside('images', fileName(id)),
     reference: (name) => inside('refs', hash('sha256', name)),
     layer: (diffID) => inside('layers', fileName(diffID)),
+    referrers: (subject) => inside('referrers', fileName(subject)),
+    referrer: (subject, digest) => inside('referrers', fileName(subject), fileName(digest)),
     ingest: (digest) => inside('ingest', fileName(digest)),
     lease: (id) => inside('leases', id),
     temporary: (id) => inside('tmp', id),
     trash: (kind, digest) => inside('trash', `${kind}.${fileName(digest)}`),
+    trashedReferrer: (subject, digest) =>
+      inside('trash', `referrer.${hash('sha256', `${subject} ${digest}`)}`),
   }
 }
 

@@ -16,7 +16,9 @@ import { errorCode } from './files.ts'
 import { imageRecordOf } from './image-files.ts'
 import { parseLease } from './lease.ts'
 import { readRecordValue } from './record-file.ts'
+import type { ReferrerRecord } from './records.ts'
 import { listed, referenceRecordOf } from './reference-files.ts'
+import { referrerFiles, referrerRecordOf } from './referrer-files.ts'
 
 /** Content that something leads to. */
 export interface Marks {
@@ -27,7 +29,8 @@ export interface Marks {
 
 /**
  * Finds everything that is needed. Leases are read first and names after: a name is written before the
- * lease that protected its content is given up, so in this order one of the two is always seen.
+ * lease that protected its content is given up, so in this order one of the two is always seen. What refers to
+ * content that is needed is needed, too.
  * Throws `STORE_DAMAGED` rather than miss something.
  */
 export function mark(context: StoreContext): Marks {
@@ -51,7 +54,29 @@ export function mark(context: StoreContext): Marks {
     if (record.index !== undefined) walk(record.index, 'optional')
     walk(record.manifest, 'required')
   })
+  const referrers = readFacts(context)
+  // A set that grows while it is walked: referrers may have referrers themselves.
+  for (const digest of marks.blobs) {
+    for (const referrer of referrers.get(digest) ?? []) walk(referrer, 'optional')
+  }
   return marks
+}
+
+function readFacts(context: StoreContext): ReadonlyMap<Digest, readonly Descriptor[]> {
+  const facts = new Map<Digest, Descriptor[]>()
+  const add = ({ subject, descriptor }: ReferrerRecord): void => {
+    const known = facts.get(subject)
+    if (known === undefined) facts.set(subject, [descriptor])
+    else known.push(descriptor)
+  }
+  for (const file of referrerFiles(context)) {
+    readOne(context, file, readRecordValue, (value) => {
+      const record = referrerRecordOf(value)
+      if (record === undefined) throw damaged(file)
+      add(record)
+    })
+  }
+  return facts
 }
 
 type Walk = (descriptor: Descriptor, need: 'required' | 'optional') => void
@@ -97,16 +122,24 @@ function readEach<T>(
 ): void {
   const folder = context.layout.folder(folderName)
   for (const name of listed(context, folder)) {
-    const file = path.join(folder, name)
-    let bytes: Uint8Array
-    try {
-      bytes = context.files.readFile(file)
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') continue
-      throw error
-    }
-    use(read(bytes), file)
+    readOne(context, path.join(folder, name), read, use)
   }
+}
+
+function readOne<T>(
+  context: StoreContext,
+  file: string,
+  read: (bytes: Uint8Array) => T,
+  use: (value: T, file: string) => void,
+): void {
+  let bytes: Uint8Array
+  try {
+    bytes = context.files.readFile(file)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return
+    throw error
+  }
+  use(read(bytes), file)
 }
 
 function damaged(file: string): KatmanError {

@@ -11,6 +11,7 @@ import { layoutOf } from './layout.ts'
 import { type Lease, openLease } from './lease.ts'
 import { openNodeFiles } from './node-files.ts'
 import { deleteReference, readReferences, writeReference } from './reference-files.ts'
+import { readReferrers } from './referrer-files.ts'
 import { resolveName } from './resolve.ts'
 import { openRoot } from './root.ts'
 import type { Store } from './store.ts'
@@ -98,6 +99,10 @@ function storeOf(context: StoreContext): Omit<Store, typeof Symbol.asyncDispose>
       requireWritable(context)
       return deleteImage(context, id)
     },
+    referrers: async (subject, { artifactType } = {}) =>
+      readReferrers(context, subject).filter(
+        (referrer) => artifactType === undefined || referrer.artifactType === artifactType,
+      ),
     readLayerIndex: (diffID) => readLayerIndex(context, diffID),
     layerSize: async (diffID) => readLayerRecord(context, diffID)?.contentSize,
     async collectGarbage(call) {

@@ -41,3 +41,10 @@ export interface ImageSummary {
   /** Bytes of all files of all layers. */
   readonly sizeBytes: number
 }
+
+/** One content that refers to another by its `subject`: what a file under `referrers/` says. */
+export interface ReferrerRecord {
+  readonly subject: Digest
+  /** As a list of referrers gives it: with its artifact type and its annotations. */
+  readonly descriptor: Descriptor
+}

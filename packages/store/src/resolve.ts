@@ -27,7 +27,7 @@ function resolveDigest(context: StoreContext, digest: Digest): Descriptor | unde
 }
 
 /** Manifests and indexes may say what they are; nothing else here does. */
-function mediaTypeOf(context: StoreContext, digest: Digest): string {
+export function mediaTypeOf(context: StoreContext, digest: Digest): string {
   const bytes = readDocument(context, digest)
   try {
     const document: unknown =

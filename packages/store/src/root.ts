@@ -23,6 +23,23 @@ export async function openRoot(files: Files, layout: Layout): Promise<string | u
   return checkVersion(files, layout)
 }
 
+/**
+ * Makes a store of an older layout one of ours, so that an older program, which would not know all that is needed, does
+ * not write it any more. One that cannot be written now stays as it is.
+ */
+async function upgradeStore(files: Files, layout: Layout): Promise<void> {
+  const file = `${layout.version}.${randomUUID()}`
+  try {
+    for (const name of folders) ensureFolder(files, layout.folder(name))
+    await writeNewFile(files, file, versionRecord())
+    files.rename(file, layout.version)
+    await syncFolder(files, layout.root)
+  } catch (error) {
+    quietly(() => files.unlink(file))
+    if (!isKatmanError(error, 'STORE_READ_ONLY') && !isKatmanError(error, 'STORE_FULL')) throw error
+  }
+}
+
 /** The bytes of the `version` file. */
 export function versionRecord(): Uint8Array {
   return encodeRecord({ katmanStore: layoutVersion })
@@ -123,11 +140,12 @@ function openToOthers(root: string, facts: FileFacts): KatmanError {
   )
 }
 
-function checkVersion(files: Files, layout: Layout): string | undefined {
+async function checkVersion(files: Files, layout: Layout): Promise<string | undefined> {
   const version = versionOf(files.readFile(layout.version))
   if (version === undefined) {
     return `the version file ${layout.version} is damaged; run: katman fsck --repair`
   }
+  if (version < layoutVersion) await upgradeStore(files, layout)
   if (version <= layoutVersion) return undefined
   return `it has layout version ${version}, this program writes version ${layoutVersion}; use a newer one`
 }

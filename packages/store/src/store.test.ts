@@ -64,7 +64,7 @@ describe('openStore', () => {
     const bytes = randomBytes(10)
     const { descriptor } = await usingStore((store) => putBytes(store, bytes))
     const { encodeRecord } = await import('./record-file.ts')
-    fs.writeFileSync(path.join(root, 'version'), encodeRecord({ katmanStore: 2 }))
+    fs.writeFileSync(path.join(root, 'version'), encodeRecord({ katmanStore: 3 }))
     await usingStore(async (store) => {
       expect(await readVerified(store, descriptor)).toEqual(bytes)
       await expect(putBytes(store, randomBytes(5))).rejects.toMatchObject({

@@ -17,6 +17,7 @@ import { hasLayer, prepareLayer, type PreparedLayer } from './layers.ts'
 import { fileName } from './layout.ts'
 import { quietly, writeNewFile } from './publish.ts'
 import { keepsPartial, receive } from './receive.ts'
+import { unknownReferrer, writeReferrer } from './referrer-files.ts'
 import { announceSpace } from './space.ts'
 
 /** Content up to this size is not worth resuming or waiting for. */
@@ -29,7 +30,11 @@ export async function hasContent(
   diffID?: Digest,
 ): Promise<boolean> {
   holdContent(context, descriptor, diffID)
-  return (await missingPart(context, descriptor, diffID)) === undefined
+  const missing = await missingPart(context, descriptor, diffID)
+  if (missing !== 'fact') return missing === undefined
+  // Written before the store kept facts, or by a process that died right then: the content tells it.
+  if (context.readOnly === undefined) await recordReferrer(context, descriptor)
+  return true
 }
 
 /**
@@ -67,9 +72,15 @@ async function writeAlone(
 ): Promise<void> {
   const { diffID } = options
   holdContent(context, descriptor, diffID)
-  if ((await missingPart(context, descriptor, diffID)) === undefined) return
+  const missing = await missingPart(context, descriptor, diffID)
+  if (missing === undefined) return
+  if (missing === 'fact') {
+    await recordReferrer(context, descriptor)
+    return
+  }
   if (diffID === undefined && descriptor.size <= maxWholeBytes) {
     await writeWhole(context, descriptor, open, options)
+    await recordReferrer(context, descriptor)
     return
   }
   const claim = await claimContent(context, descriptor, options)
@@ -112,7 +123,7 @@ async function writeClaimed(
         missing = 'damaged'
       }
     }
-    if (missing !== 'layer') {
+    if (missing === 'missing' || missing === 'damaged') {
       if (missing === 'damaged') setAside(context, descriptor)
       const folder = layout.ingest(descriptor.digest)
       const received = { isComplete: false }
@@ -128,6 +139,7 @@ async function writeClaimed(
       await publishBlob(context, path.join(folder, 'data'), descriptor)
     }
     await layer?.commit()
+    await recordReferrer(context, descriptor)
   } catch (error) {
     layer?.discard()
     throw error
@@ -189,16 +201,22 @@ async function claimContent(
   }
 }
 
-/** What keeps content from being complete. */
+/** Keeps what written content says of itself: that it refers to another. */
+async function recordReferrer(context: StoreContext, descriptor: Descriptor): Promise<void> {
+  const record = unknownReferrer(context, descriptor)
+  if (record !== undefined) await writeReferrer(context, record)
+}
+
+/** What keeps content from being complete; `fact` is that of a referrer. */
 async function missingPart(
   context: StoreContext,
   descriptor: Descriptor,
   diffID: Digest | undefined,
-): Promise<'missing' | 'damaged' | 'layer' | undefined> {
+): Promise<'missing' | 'damaged' | 'layer' | 'fact' | undefined> {
   const state = await blobState(context, descriptor)
   if (state !== 'good') return state
   if (diffID !== undefined && !hasLayer(context, diffID, descriptor.digest)) return 'layer'
-  return undefined
+  return unknownReferrer(context, descriptor) === undefined ? undefined : 'fact'
 }
 
 /** Reads a whole blob to see if it is what its name says. */

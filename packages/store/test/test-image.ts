@@ -54,6 +54,27 @@ export function addImage(
   )
 }
 
+/** Adds an artifact with one file that refers to something else. */
+export function addReferrer(
+  place: MemoryPlace,
+  subject: Descriptor,
+  text: string,
+  artifactType = 'application/vnd.test.signature',
+): Descriptor {
+  return place.add(
+    mediaTypes.ociManifest,
+    json({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      artifactType,
+      config: place.add(mediaTypes.ociEmpty, json({})),
+      layers: [place.add('text/plain', Buffer.from(text))],
+      subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+      annotations: { text },
+    }),
+  )
+}
+
 export async function pullTestImage(
   store: Store,
   place: MemoryPlace,

@@ -1,0 +1,22 @@
+import type { Descriptor } from './descriptor.ts'
+import type { Index, Manifest } from './manifest.ts'
+
+/**
+ * A manifest or index that refers to another, as a list of referrers gives it: with its type and its annotations
+ * (distribution-spec, "Listing Referrers").
+ */
+export function describeReferrer(
+  { mediaType, digest, size }: Pick<Descriptor, 'mediaType' | 'digest' | 'size'>,
+  document: Manifest | Index,
+): Descriptor {
+  const fallback = document.kind === 'manifest' ? document.config.mediaType : undefined
+  const artifactType = document.artifactType ?? fallback
+  const { annotations } = document
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(annotations === undefined ? {} : { annotations }),
+  }
+}
