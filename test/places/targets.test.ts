@@ -5,24 +5,30 @@ import { openMemoryStorage, serveRegistry } from '@katman/registry'
 import { createRemote, defaultSettings } from '@katman/remote'
 import { openStore } from '@katman/store'
 import { openMemoryPlace, openOciLayout } from '@katman/transfer'
+import { referrerSuite } from '../../packages/transfer/test/referrer-suite.ts'
 import { targetSuite } from '../../packages/transfer/test/target-suite.ts'
+import { type Fault, startHostileRegistry } from '../hostile/hostile-registry.ts'
 
-// Every target of the house, by the same suite.
+// Every target of the house, by the same suites.
 
-targetSuite('memory', async () => ({
+const openMemory = async () => ({
   place: openMemoryPlace(),
   async [Symbol.asyncDispose]() {},
-}))
+})
+targetSuite('memory', openMemory)
+referrerSuite('memory', openMemory)
 
-targetSuite('an OCI layout', async () => {
+const openLayout = async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'katman-target-'))
   return {
     place: await openOciLayout(folder, { create: true }),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   }
-})
+}
+targetSuite('an OCI layout', openLayout)
+referrerSuite('an OCI layout', openLayout)
 
-targetSuite('the local store', async () => {
+const openLocalStore = async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'katman-target-'))
   const store = await openStore({ root: path.join(folder, 'store') })
   return {
@@ -32,20 +38,55 @@ targetSuite('the local store', async () => {
       await rm(folder, { recursive: true })
     },
   }
-})
+}
+targetSuite('the local store', openLocalStore)
+referrerSuite('the local store', openLocalStore)
 
-targetSuite('a repository of a registry', async () => {
+const openRepository = async () => {
   const server = await serveRegistry({ storage: openMemoryStorage() })
+  return repositoryOf(server.host, () => server.close())
+}
+targetSuite('a repository of a registry', openRepository)
+referrerSuite('a repository of a registry', openRepository)
+
+const withoutReferrers: Readonly<Record<string, Fault>> = {
+  'answers 404': ({ send }) =>
+    send({ status: 404, headers: { 'content-length': '4' }, body: Buffer.from('none') }),
+  'answers something else': ({ send }) =>
+    send({
+      status: 200,
+      headers: { 'content-length': '9', 'content-type': 'text/html' },
+      body: Buffer.from('<p>hi</p>'),
+    }),
+}
+
+for (const [behaviour, fault] of Object.entries(withoutReferrers)) {
+  referrerSuite(
+    `a repository of a registry that does not know referrers and ${behaviour}`,
+    async () => {
+      const server = await startHostileRegistry()
+      server.disturb(/^GET .*\/referrers\//, fault)
+      server.disturb(/^PUT .*\/manifests\//, async ({ honest, send }) => {
+        const answer = await honest()
+        const { 'oci-subject': _, ...headers } = answer.headers
+        send({ ...answer, headers })
+      })
+      return repositoryOf(server.host, async () => server[Symbol.asyncDispose]())
+    },
+  )
+}
+
+function repositoryOf(registry: string, close: () => Promise<void>) {
   const remote = createRemote({
     settings: defaultSettings,
     credentials: { get: async () => undefined },
     userAgent: 'katman-test',
   })
   return {
-    place: remote.repository({ registry: server.host, repository: 'test/target' }),
+    place: remote.repository({ registry, repository: 'test/target' }),
     async [Symbol.asyncDispose]() {
       await remote[Symbol.asyncDispose]()
-      await server.close()
+      await close()
     },
   }
-})
+}

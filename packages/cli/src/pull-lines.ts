@@ -25,6 +25,8 @@ export function createPullLines(
           for (const layer of event.manifest.layers) hidden.add(layer.digest)
         }
         return
+      case 'referrer':
+        return
       case 'present':
         if (!hidden.has(event.descriptor.digest)) {
           show({ id: shortDigest(event.descriptor.digest), status: 'Already exists' })

@@ -61,7 +61,7 @@ export {
   type Platform,
   platformMatches,
 } from './platform.ts'
-export { describeReferrer } from './referrer.ts'
+export { describeReferrer, referrersTag } from './referrer.ts'
 export {
   canonicalName,
   defaultRegistry,

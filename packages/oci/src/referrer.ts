@@ -1,4 +1,5 @@
 import type { Descriptor } from './descriptor.ts'
+import { type Digest, digestAlgorithm, digestHex } from './digest.ts'
 import type { Index, Manifest } from './manifest.ts'
 
 /**
@@ -19,4 +20,12 @@ export function describeReferrer(
     ...(artifactType === undefined ? {} : { artifactType }),
     ...(annotations === undefined ? {} : { annotations }),
   }
+}
+
+/**
+ * The tag of the index that lists what refers to a content, in a place without an own list of referrers: the algorithm
+ * and at most 64 hex digits (distribution-spec, "Referrers Tag Schema").
+ */
+export function referrersTag(subject: Digest): string {
+  return `${digestAlgorithm(subject)}-${digestHex(subject).slice(0, 64)}`
 }

@@ -1,10 +1,17 @@
 import { type Descriptor, type Digest, isDigest, isKatmanError } from '@katman/oci'
-import { type CallOptions, type NamingTarget, type Opener, verified } from '@katman/transfer'
+import {
+  type CallOptions,
+  type NamingTarget,
+  type Opener,
+  referrerFactOf,
+  verified,
+} from '@katman/transfer'
 import type { DocumentCache } from './document-cache.ts'
 import type { HostChoiceOptions } from './host-choice.ts'
 import { fetchManifest, manifestAccept } from './manifest-fetch.ts'
 import { isDocumentType } from './manifest-type.ts'
 import { responseInvalid } from './network-error.ts'
+import { createReferrersIndex } from './referrers-index.ts'
 import { retrying } from './retry.ts'
 import { pushScopes, uploadBlob } from './upload.ts'
 
@@ -23,14 +30,27 @@ export function createRepositoryTarget(
   const { session } = origin
   const { repository } = origin.candidate
   const shared = { repository, scopes: pushScopes(repository) }
+  const referrersIndex = createReferrersIndex(hosts, name, putManifest)
+
+  async function putDocument(
+    reference: string,
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    call: CallOptions,
+  ): Promise<void> {
+    const { knowsSubject } = await putManifest(reference, descriptor, bytes, call)
+    if (knowsSubject) return
+    const fact = referrerFactOf(descriptor, bytes)
+    if (fact !== undefined) await referrersIndex.add(fact, call)
+  }
 
   async function putManifest(
     reference: string,
     descriptor: Descriptor,
     bytes: Uint8Array,
     { signal }: CallOptions,
-  ): Promise<void> {
-    await retrying({ clock, what: `manifest ${reference}`, signal, onEvent }, async () => {
+  ): Promise<{ readonly knowsSubject: boolean }> {
+    return retrying({ clock, what: `manifest ${reference}`, signal, onEvent }, async () => {
       const { response, url } = await session.expect(
         {
           ...shared,
@@ -53,6 +73,7 @@ export function createRepositoryTarget(
           `${descriptor.digest} was stored as ${stored}`,
         )
       }
+      return { knowsSubject: response.headers.has('oci-subject') }
     })
   }
 
@@ -109,14 +130,14 @@ export function createRepositoryTarget(
       }
       const bytes = await read(descriptor, open)
       options.onProgress?.({ state: 'receiving', bytes: bytes.byteLength })
-      await putManifest(descriptor.digest, descriptor, bytes, options)
+      await putDocument(descriptor.digest, descriptor, bytes, options)
       documents.set(descriptor.digest, bytes)
       options.onProgress?.({ state: 'received' })
     },
     async tag(tagName, descriptor, call = {}) {
       const known = documents.get(descriptor.digest)
       const bytes = known ?? (await fetchManifest(origin, descriptor.digest, name, call)).bytes
-      await putManifest(tagName, descriptor, bytes, call)
+      await putDocument(tagName, descriptor, bytes, call)
     },
   }
 }

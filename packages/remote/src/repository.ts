@@ -1,5 +1,5 @@
 import { type Bytes, type Digest, isDigest, isTag, KatmanError } from '@katman/oci'
-import type { CallOptions, NamingTarget, Source } from '@katman/transfer'
+import type { CallOptions, NamingTarget, ReferrerSource, Source } from '@katman/transfer'
 import { openContent } from './content-stream.ts'
 import { createDocumentCache } from './document-cache.ts'
 import { askHosts, type HostChoiceOptions } from './host-choice.ts'
@@ -10,11 +10,12 @@ import {
   readRequest,
 } from './manifest-fetch.ts'
 import { createRepositoryTarget, type TargetOptions } from './repository-target.ts'
+import { listReferrers } from './referrers.ts'
 import { retrying } from './retry.ts'
 import { listTags } from './tag-list.ts'
 
 /** One repository of a registry, as a place to read from and to write to. */
-export interface RemoteRepository extends Source, NamingTarget {
+export interface RemoteRepository extends Source, NamingTarget, ReferrerSource {
   /**
    * Fetches what a tag or digest points to. The digest is computed from the bytes; a registry that announced
    * another one lies: `DIGEST_MISMATCH`.
@@ -98,6 +99,7 @@ export function createRepository(options: RepositoryOptions): RemoteRepository {
         `${repository}/tags/list?n=${tagsPerPage}`,
       )
     },
+    referrers: (subject, call = {}) => listReferrers(options, subject.digest, name, call),
     async ping({ signal } = {}) {
       await retrying({ clock, what: 'registry', signal, onEvent }, () =>
         origin.session.connect(signal),

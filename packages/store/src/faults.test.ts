@@ -64,7 +64,7 @@ describe.each(faults)('with %s at any call', (kind) => {
       act: write,
       verify: async (store) => {
         await write(store)
-        expect(await store.referrers(subject.digest)).toHaveLength(1)
+        expect(await store.referrers(subject)).toHaveLength(1)
       },
     })
   })
@@ -145,7 +145,7 @@ describe.each(faults)('with %s at any call', (kind) => {
         await store.collectGarbage({ minAgeMs: 0 })
         expect(fs.readdirSync(path.join(root, 'blobs/sha256'))).toHaveLength(3 + 3)
         expect(fs.readdirSync(path.join(root, 'referrers'))).toHaveLength(1)
-        expect(await store.referrers(subject.digest)).toHaveLength(1)
+        expect(await store.referrers(subject)).toHaveLength(1)
         expect(fs.readdirSync(path.join(root, 'layers'))).toHaveLength(1)
         expect(fs.readdirSync(path.join(root, 'trash'))).toEqual([])
         expect(fs.readdirSync(path.join(root, 'tmp'))).toHaveLength(1)

@@ -9,7 +9,7 @@ export { type PullOptions, pullImage, type PullResult, selectPlatform } from './
 export { pushImage, type PushedLayer, type PushOptions, type PushResult } from './push-image.ts'
 export { loadImage, type LoadImageOptions, type LoadImageResult } from './load-image.ts'
 export type { ImageRecord, ReferenceRecord } from './records.ts'
-export type { ReferrersOptions, Store } from './store.ts'
+export type { Store } from './store.ts'
 export { findImage, type FoundImage } from './images/find-image.ts'
 export { type HistoryRow, imageHistory } from './images/image-history.ts'
 export { imagesUsage, type ImagesUsage, type ImageUsage } from './images/image-usage.ts'

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { referrersOfType } from '@katman/transfer'
 import { openBlob } from './blobs.ts'
 import { withClearErrors } from './clear-errors.ts'
 import { holdImage, holdReference } from './closure.ts'
@@ -100,9 +101,7 @@ function storeOf(context: StoreContext): Omit<Store, typeof Symbol.asyncDispose>
       return deleteImage(context, id)
     },
     referrers: async (subject, { artifactType } = {}) =>
-      readReferrers(context, subject).filter(
-        (referrer) => artifactType === undefined || referrer.artifactType === artifactType,
-      ),
+      referrersOfType(readReferrers(context, subject.digest), artifactType),
     readLayerIndex: (diffID) => readLayerIndex(context, diffID),
     layerSize: async (diffID) => readLayerRecord(context, diffID)?.contentSize,
     async collectGarbage(call) {

@@ -32,9 +32,9 @@ describe('Store.referrers', () => {
     const signature = addReferrer(place, subject, 'signature')
     const sbom = addReferrer(place, subject, 'sbom', 'application/vnd.test.sbom')
     await withStore(async (store) => {
-      expect(await store.referrers(subject.digest)).toEqual([])
+      expect(await store.referrers(subject)).toEqual([])
       await copy(store, signature, sbom)
-      const found = await store.referrers(subject.digest)
+      const found = await store.referrers(subject)
       expect(found).toEqual(
         [
           {
@@ -46,9 +46,9 @@ describe('Store.referrers', () => {
         ].toSorted((a, b) => (a.digest < b.digest ? -1 : 1)),
       )
       const artifactType = 'application/vnd.test.sbom'
-      const filtered = await store.referrers(subject.digest, { artifactType })
+      const filtered = await store.referrers(subject, { artifactType })
       expect(filtered.map(({ digest }) => digest)).toEqual([sbom.digest])
-      expect(await store.referrers(signature.digest)).toEqual([])
+      expect(await store.referrers(signature)).toEqual([])
     })
   })
 
@@ -62,7 +62,7 @@ describe('Store.referrers', () => {
     const index = add(mediaTypes.ociIndex, { manifests: [], artifactType: 'application/list' })
     await withStore(async (store) => {
       await copy(store, manifest, index)
-      const found = await store.referrers(subject.digest)
+      const found = await store.referrers(subject)
       expect(new Map(found.map((one) => [one.digest, one.artifactType]))).toEqual(
         new Map([
           [manifest.digest, 'application/vnd.test.config'],
@@ -78,7 +78,7 @@ describe('Store.referrers', () => {
     await withStore(async (store) => {
       await store.write(wrong, () => place.open(wrong))
       expect(await store.has(wrong)).toBe(true)
-      expect(await store.referrers(subject.digest)).toEqual([])
+      expect(await store.referrers(subject)).toEqual([])
     })
   })
 
@@ -90,7 +90,7 @@ describe('Store.referrers', () => {
     await withStore(async (store) => {
       expect((await store.check()).problems).toEqual([])
       expect(await store.has(signature)).toBe(true)
-      expect(await store.referrers(subject.digest)).toHaveLength(1)
+      expect(await store.referrers(subject)).toHaveLength(1)
     })
     expect(fs.readFileSync(path.join(root, 'version'), 'utf8')).toContain('{"katmanStore":2}')
   })
@@ -108,8 +108,8 @@ describe('Store.collectGarbage', () => {
     await withStore(async (store) => {
       const { deleted } = await store.collectGarbage({ minAgeMs: 0 })
       expect(deleted.map(({ digest }) => digest)).toContain(stray.digest)
-      expect(await store.referrers(subject.digest)).toHaveLength(1)
-      expect(await store.referrers(signature.digest)).toHaveLength(1)
+      expect(await store.referrers(subject)).toHaveLength(1)
+      expect(await store.referrers(signature)).toHaveLength(1)
       expect((await store.check({ level: 'hash' })).problems).toEqual([])
       await readWhole(store, signature)
       await readWhole(store, countersignature)
@@ -117,7 +117,7 @@ describe('Store.collectGarbage', () => {
     })
     await withStore(async (store) => {
       await store.collectGarbage({ minAgeMs: 0 })
-      expect(await store.referrers(subject.digest)).toEqual([])
+      expect(await store.referrers(subject)).toEqual([])
       expect(fs.readdirSync(path.join(root, 'blobs/sha256'))).toEqual([])
       expect(fs.readdirSync(path.join(root, 'referrers'))).toEqual([])
       expect(fs.readdirSync(path.join(root, 'trash'))).toEqual([])
@@ -135,7 +135,7 @@ describe('Store.collectGarbage', () => {
     })
     await withStore(async (store) => {
       await store.collectGarbage({ minAgeMs: 0 })
-      expect(await store.referrers(index.digest)).toHaveLength(1)
+      expect(await store.referrers(index)).toHaveLength(1)
       await readWhole(store, attestation)
     })
   })
@@ -149,7 +149,7 @@ describe('Store.collectGarbage', () => {
     })
     await withStore(async (store) => {
       await store.collectGarbage({ minAgeMs: 0 })
-      expect(await store.referrers(subject.digest)).toHaveLength(1)
+      expect(await store.referrers(subject)).toHaveLength(1)
       await readWhole(store, signature)
     })
   })
@@ -186,7 +186,7 @@ describe('Store.collectGarbage', () => {
       if (written === undefined) break
       await withStore(async (store) => {
         await store.collectGarbage({ minAgeMs: 0 })
-        expect(await store.referrers(subject.digest), `at call ${at}`).toHaveLength(1)
+        expect(await store.referrers(subject), `at call ${at}`).toHaveLength(1)
         await readWhole(store, signature)
         expect((await store.check({ level: 'hash' })).problems).toEqual([])
         await forgetAll(store)

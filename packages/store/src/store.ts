@@ -1,25 +1,21 @@
-import type { Descriptor, Digest } from '@katman/oci'
+import type { Digest } from '@katman/oci'
 import type { LayerIndex } from '@katman/layer'
-import type { CallOptions, Source, Target } from '@katman/transfer'
+import type { CallOptions, ReferrerSource, Source, Target } from '@katman/transfer'
 import type { CheckOptions, CheckResult } from './check-state.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import type { CollectOptions, CollectResult } from './collect-garbage.ts'
 import type { ImageRecord, ReferenceRecord } from './records.ts'
 
-export interface ReferrersOptions extends CallOptions {
-  /** Only those of this type. */
-  readonly artifactType?: string | undefined
-}
-
 /**
  * The local place. Many processes open the same root at once; the file system is the truth.
  * `resolve` takes canonical names and digests of content. Everything written or found by `has` is held by
- * this handle's lease until it is closed.
+ * this handle's lease until it is closed. Referrers are written like any content, which records them, are listed sorted
+ * by digest, and stay as long as their subject does.
  *
  * Beside the codes named here, everything throws `STORE_IO`, `STORE_FULL`, `STORE_PERMISSIONS`, and what
  * writes throws `STORE_READ_ONLY`.
  */
-export interface Store extends Source, Target, AsyncDisposable {
+export interface Store extends Source, Target, ReferrerSource, AsyncDisposable {
   readonly root: string
   /** Every name, sorted by name. */
   references(options?: CallOptions): Promise<readonly ReferenceRecord[]>
@@ -37,11 +33,6 @@ export interface Store extends Source, Target, AsyncDisposable {
   putImage(record: ImageRecord): Promise<void>
   /** Forgets an image. False when it was not there. Content stays until a collection. */
   removeImage(id: Digest): Promise<boolean>
-  /**
-   * The manifests and indexes here whose `subject` this content is, sorted by digest, as a registry lists them. They are
-   * written like any content, which records them, and stay as long as their subject does.
-   */
-  referrers(subject: Digest, options?: ReferrersOptions): Promise<readonly Descriptor[]>
   /** The verified index of a layer. Throws `LAYER_UNKNOWN`, `LAYER_DAMAGED`. */
   readLayerIndex(diffID: Digest): Promise<LayerIndex>
   /**

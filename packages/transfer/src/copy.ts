@@ -14,8 +14,15 @@ import {
   parseImageConfig,
   parseManifest,
 } from '@katman/oci'
+import { type CopiedReferrer, copyReferrers } from './copy-referrers.ts'
 import { limit } from './limit.ts'
-import type { CallOptions, Source, Target, WriteProgress } from './place.ts'
+import {
+  type CallOptions,
+  isReferrerSource,
+  type Source,
+  type Target,
+  type WriteProgress,
+} from './place.ts'
 import { readVerified } from './verify.ts'
 
 /** Nested indexes are followed this deep; deeper is refused. */
@@ -25,6 +32,8 @@ const maxDepth = 4
 export type CopyEvent =
   /** A manifest was read; its blobs come next. */
   | { readonly type: 'manifest'; readonly descriptor: Descriptor; readonly manifest: Manifest }
+  /** What refers to copied content follows; its blobs come next. */
+  | { readonly type: 'referrer'; readonly descriptor: Descriptor; readonly subject: Descriptor }
   /** The target had it: nothing moves. */
   | { readonly type: 'present'; readonly descriptor: Descriptor }
   /** It will be moved; more blobs are under way than may run at once. */
@@ -49,6 +58,12 @@ export interface CopyOptions extends CallOptions {
   readonly onEvent?: ((event: CopyEvent) => void) | undefined
   /** Where manifests and configs are read that both places have: the nearer one. Default `target`. */
   readonly readFrom?: 'source' | 'target' | undefined
+  /**
+   * Also copies what refers to the copied manifests and indexes (with `artifactType`, only of that type), and what
+   * refers to that, each after its subject. Default: nothing. Such content is copied whole: neither `select` nor
+   * `accept` is asked. The source must be a `ReferrerSource`: `REFERRERS_UNSUPPORTED`.
+   */
+  readonly referrers?: true | { readonly artifactType: string } | undefined
 }
 
 /** One image or artifact manifest that a copy visited. */
@@ -64,6 +79,8 @@ export interface CopiedManifest {
 export interface CopyResult {
   readonly root: Descriptor
   readonly manifests: readonly CopiedManifest[]
+  /** What was copied with it because it refers to it, subjects first. */
+  readonly referrers: readonly CopiedReferrer[]
   /** Blobs that had to be moved. */
   readonly movedBlobs: number
   readonly movedBytes: number
@@ -93,18 +110,42 @@ export async function copyContent(
     slots,
     slot: limit(slots),
     visited: new Set(),
+    documents: [],
     manifests: [],
-    jobs: 0,
-    movedBlobs: 0,
-    movedBytes: 0,
+    counters: { jobs: 0, movedBlobs: 0, movedBytes: 0 },
   }
   await copyDocument(state, root, [])
-  return {
-    root,
-    manifests: state.manifests,
-    movedBlobs: state.movedBlobs,
-    movedBytes: state.movedBytes,
+  const referrers = await copyReferrersOf(state)
+  const { movedBlobs, movedBytes } = state.counters
+  return { root, manifests: state.manifests, referrers, movedBlobs, movedBytes }
+}
+
+/** What was copied so far is the subjects. */
+async function copyReferrersOf(state: CopyState): Promise<readonly CopiedReferrer[]> {
+  const { options, source, signal } = state
+  if (options.referrers === undefined) return []
+  const { onEvent } = options
+  const whole: CopyState = {
+    ...state,
+    manifests: [],
+    options: {
+      ...options,
+      select: undefined,
+      accept: undefined,
+      onEvent: (event) => {
+        if (event.type !== 'manifest') onEvent?.(event)
+      },
+    },
   }
+  return copyReferrers(source, [...state.documents], {
+    ...(options.referrers === true ? {} : options.referrers),
+    signal,
+    copy: async ({ descriptor, subject }, check) =>
+      copyDocument(whole, descriptor, [], (document) => {
+        check(document)
+        onEvent?.({ type: 'referrer', descriptor, subject })
+      }),
+  })
 }
 
 interface CopyState {
@@ -118,29 +159,33 @@ interface CopyState {
   readonly slot: <T>(job: () => Promise<T>) => Promise<T>
   /** What was copied, by digest and role: one content can be a manifest here and an artifact's file there. */
   readonly visited: Set<string>
+  /** The manifests and indexes that were copied. */
+  readonly documents: Descriptor[]
   readonly manifests: CopiedManifest[]
-  jobs: number
-  movedBlobs: number
-  movedBytes: number
+  readonly counters: { jobs: number; movedBlobs: number; movedBytes: number }
 }
 
+/** Resolves with the document, or undefined when it was copied before. */
 async function copyDocument(
   state: CopyState,
   descriptor: Descriptor,
   parents: readonly Descriptor[],
-): Promise<void> {
+  check?: (document: Manifest | Index) => void,
+): Promise<Manifest | Index | undefined> {
   const { options } = state
   state.signal.throwIfAborted()
   if (parents.length >= maxDepth)
     throw graphLimit(descriptor, `indexes nest deeper than ${maxDepth}`)
   const visit = `document ${descriptor.digest}`
-  if (state.visited.has(visit)) return
+  if (state.visited.has(visit)) return undefined
   state.visited.add(visit)
+  state.documents.push(descriptor)
   if (state.visited.size > maxDescriptors) {
     throw graphLimit(descriptor, `it leads to more than ${maxDescriptors} documents`)
   }
   const bytes = await readDocument(state, descriptor)
   const document = parseManifest(bytes, descriptor.mediaType)
+  check?.(document)
   if (document.kind === 'index') {
     const chosen = options.select?.(document, descriptor) ?? document.manifests
     for (const child of chosen) {
@@ -153,7 +198,8 @@ async function copyDocument(
   } else {
     await copyManifest(state, descriptor, document, parents)
   }
-  await writeDocument(state, descriptor, bytes)
+  await writeDocument(state, descriptor, bytes, document.subject)
+  return document
 }
 
 async function copyManifest(
@@ -215,17 +261,23 @@ async function writeDocument(
   state: CopyState,
   descriptor: Descriptor,
   bytes: Uint8Array,
+  subject?: Descriptor,
 ): Promise<void> {
-  const { target } = state
-  if (await target.has(descriptor, { signal: state.signal })) return
+  const { target, signal } = state
+  if (await target.has(descriptor, { signal })) {
+    if (subject === undefined || !isReferrerSource(target)) return
+    // A writer that was killed may have left it unlisted.
+    const listed = await target.referrers(subject, { signal })
+    if (listed.some(({ digest }) => digest === descriptor.digest)) return
+  }
   const open = async function* (start: number): AsyncGenerator<Uint8Array> {
     yield bytes.subarray(start)
   }
-  await target.write(descriptor, async (start) => open(start), { signal: state.signal })
+  await target.write(descriptor, async (start) => open(start), { signal })
 }
 
 async function copyBlob(state: CopyState, blob: Descriptor, diffID?: Digest): Promise<void> {
-  const { source, target, options, visited } = state
+  const { source, target, options, visited, counters } = state
   const isElsewhere = isForeignLayerType(blob.mediaType) && (blob.urls?.length ?? 0) > 0
   // A second config may claim another content for the same blob: that claim is checked, too.
   const claim = diffID === undefined ? blob.digest : `${blob.digest} ${diffID}`
@@ -238,8 +290,8 @@ async function copyBlob(state: CopyState, blob: Descriptor, diffID?: Digest): Pr
     return
   }
   if (isElsewhere) return
-  options.onEvent?.({ type: 'queued', descriptor: blob, waiting: state.jobs >= state.slots })
-  state.jobs++
+  options.onEvent?.({ type: 'queued', descriptor: blob, waiting: counters.jobs >= state.slots })
+  counters.jobs++
   try {
     await state.slot(async () => {
       state.signal.throwIfAborted()
@@ -251,10 +303,10 @@ async function copyBlob(state: CopyState, blob: Descriptor, diffID?: Digest): Pr
       })
     })
   } finally {
-    state.jobs--
+    counters.jobs--
   }
-  state.movedBlobs++
-  state.movedBytes += blob.size
+  counters.movedBlobs++
+  counters.movedBytes += blob.size
   options.onEvent?.({ type: 'copied', descriptor: blob })
 }
 

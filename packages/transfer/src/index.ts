@@ -5,6 +5,7 @@ export {
   type CopyOptions,
   type CopyResult,
 } from './copy.ts'
+export type { CopiedReferrer } from './copy-referrers.ts'
 export { type MemoryPlace, openMemoryPlace } from './memory.ts'
 export { type OciLayout, openOciLayout } from './oci-layout.ts'
 export type {
@@ -13,9 +14,18 @@ export type {
   NamingTarget,
   Opener,
   OpenOptions,
+  ReferrerSource,
+  ReferrersOptions,
   Source,
   Target,
   WriteOptions,
   WriteProgress,
 } from './place.ts'
+export { isReferrerSource } from './place.ts'
+export {
+  encodeReferrersIndex,
+  type ReferrerFact,
+  referrerFactOf,
+  referrersOfType,
+} from './referrers.ts'
 export { digestMismatch, readVerified, sizeMismatch, verified } from './verify.ts'

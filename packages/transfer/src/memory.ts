@@ -12,13 +12,16 @@ import type {
   NamingTarget,
   Opener,
   OpenOptions,
+  ReferrerSource,
+  ReferrersOptions,
   Source,
   WriteOptions,
 } from './place.ts'
+import { referrerFactOf, referrersOfType } from './referrers.ts'
 import { verified } from './verify.ts'
 
 /** A place in memory: for tests, and for images made in code. */
-export interface MemoryPlace extends Source, NamingTarget {
+export interface MemoryPlace extends Source, NamingTarget, ReferrerSource {
   /** Adds bytes made here and returns their descriptor. */
   add(mediaType: string, bytes: Uint8Array, extra?: Partial<Descriptor>): Descriptor
   /** Every tag, in the order set. */
@@ -67,6 +70,13 @@ export function openMemoryPlace(name = 'memory'): MemoryPlace {
     },
     async tag(tag: string, descriptor: Descriptor): Promise<void> {
       tags.set(tag, descriptor)
+    },
+    async referrers(subject: Pick<Descriptor, 'digest'>, options: ReferrersOptions = {}) {
+      const found = [...blobs].flatMap(([digest, { mediaType, bytes }]) => {
+        const fact = referrerFactOf({ mediaType, digest, size: bytes.byteLength }, bytes)
+        return fact?.subject.digest === subject.digest ? [fact.referrer] : []
+      })
+      return referrersOfType(found, options.artifactType)
     },
     add(mediaType: string, bytes: Uint8Array, extra: Partial<Descriptor> = {}): Descriptor {
       const digest = parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`)

@@ -70,3 +70,25 @@ export interface NamingTarget extends Target {
   /** Lets `tag` point to content that was written before. Replaces an older meaning of the name. */
   tag(tag: string, descriptor: Descriptor, options?: CallOptions): Promise<void>
 }
+
+export interface ReferrersOptions extends CallOptions {
+  /** Only what has this type. Default: all. */
+  readonly artifactType?: string | undefined
+}
+
+/** A source that knows what refers to its content: signatures, SBOMs, attestations. */
+export interface ReferrerSource {
+  /**
+   * The manifests and indexes that name `subject` as theirs, with their artifact type and annotations; none is no
+   * error (distribution-spec, "Listing Referrers"). A target that is a source of referrers lists what was written to it.
+   */
+  referrers(
+    subject: Pick<Descriptor, 'digest'>,
+    options?: ReferrersOptions,
+  ): Promise<readonly Descriptor[]>
+}
+
+/** True for a place that knows what refers to its content. */
+export function isReferrerSource(place: object): place is ReferrerSource {
+  return 'referrers' in place && typeof place.referrers === 'function'
+}
