@@ -55,12 +55,11 @@ export {
 export {
   formatPlatform,
   isUnknownPlatform,
-  matchPlatforms,
   normalisePlatform,
   parsePlatform,
   type Platform,
-  platformMatches,
 } from './platform.ts'
+export { matchExactPlatforms, matchPlatforms, platformMatches } from './platform-match.ts'
 export { describeReferrer, referrersTag } from './referrer.ts'
 export {
   canonicalName,

@@ -10,44 +10,84 @@ export interface Platform {
 }
 
 const part = /^[A-Za-z0-9_.-]+$/
+const osPart = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)\))?$/
 
 /**
- * Parses `os[(version)]`, `arch`, `os/arch` or `os/arch/variant` and normalises it as containerd does.
- * A lone word is an operating system when it names one, else an architecture of `linux`.
- * Throws `PLATFORM_INVALID`.
+ * Parses `os[(version)]`, `arch`, `os/arch` or `os/arch/variant` as containerd does: aliases are brought to one spelling,
+ * what is not written is left out (`arm` stays without variant), `arm64/8` is `arm64/v8`. A lone word is an operating
+ * system when it names one, else an architecture of `linux`; `defaultArchitecture` (default `amd64`) belongs to a lone
+ * operating system. Throws `PLATFORM_INVALID` with containerd's text.
  */
-export function parsePlatform(text: string): Platform {
-  const invalid = (): KatmanError =>
-    new KatmanError(
-      'PLATFORM_INVALID',
-      `${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`,
-      {
-        hint: 'write os/arch or os/arch/variant, such as linux/arm64 or linux/arm/v7',
-        details: { platform: text.slice(0, 200) },
-      },
-    )
-  if (text.length > 200) throw invalid()
-  const parts = text.split('/')
+export function parsePlatform(
+  text: string,
+  options: { readonly defaultArchitecture?: string } = {},
+): Platform {
+  if (text.length > 200) throw invalid(text, 'cannot parse platform specifier')
+  if (text.includes('*')) throw invalid(text, 'wildcards not yet supported')
+  const parts = splitOnce(text)
   const [head = '', second, third] = parts
-  if (parts.length > 3) throw invalid()
-  const osMatch = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)\))?$/.exec(head)
-  if (osMatch === null) throw invalid()
-  if (parts.slice(1).some((word) => !part.test(word))) throw invalid()
-  const osName = normaliseOs(osMatch[1] ?? '')
-  const osVersion = osMatch[2]
+  const osMatch = osPart.exec(head)
+  if (osMatch === null) {
+    throw invalidPart(text, head, 'OS component', 'OSAndVersion specifier', osPart)
+  }
+  const wrong = parts.slice(1).find((word) => !part.test(word))
+  if (wrong !== undefined) throw invalidPart(text, wrong, 'component', 'platform specifier', part)
+  if (parts.length > 3) throw invalid(text, 'cannot parse platform specifier')
+  const os = normaliseOs(osMatch[1] ?? '')
+  const system = { os, ...(osMatch[2] ? { osVersion: osMatch[2] } : {}) }
   if (second === undefined) {
-    if (osVersion === undefined && !knownOs.has(osName)) {
-      const architecture = normaliseArchitecture(head)
-      if (!knownArchitectures.has(architecture.architecture)) throw invalid()
-      return { os: 'linux', ...architecture }
+    if (knownOs.has(os)) return { ...system, architecture: options.defaultArchitecture ?? 'amd64' }
+    const found = written(head)
+    if (!knownArchitectures.has(found.architecture)) {
+      throw invalid(text, 'unknown operating system or architecture')
     }
-    throw invalid()
+    return { os: 'linux', ...found }
   }
-  return {
-    os: osName,
-    ...normaliseArchitecture(second, third),
-    ...(osVersion ? { osVersion } : {}),
+  return { ...system, ...written(second, third) }
+}
+
+/** Splits at `/` into at most four parts; the last one keeps what is left. */
+function splitOnce(text: string): readonly string[] {
+  const parts = text.split('/')
+  return parts.length <= 4 ? parts : [...parts.slice(0, 3), parts.slice(3).join('/')]
+}
+
+/** The architecture as it was written: with `v8` of arm64 only when it was, without arm's default `v7`. */
+function written(
+  architecture: string,
+  variant?: string,
+): { readonly architecture: string; readonly variant?: string } {
+  const found = normaliseArchitecture(architecture, variant)
+  if (variant === undefined) {
+    return found.architecture === 'arm' && found.variant === 'v7'
+      ? { architecture: found.architecture }
+      : found
   }
+  return found.architecture === 'arm64' && found.variant === undefined
+    ? { ...found, variant: 'v8' }
+    : found
+}
+
+function invalidPart(
+  text: string,
+  word: string,
+  what: string,
+  subject: string,
+  pattern: RegExp,
+): KatmanError {
+  const shown = JSON.stringify(pattern.source)
+  return invalid(
+    text,
+    `${subject} component must match ${shown}`,
+    `${JSON.stringify(word)} is an invalid ${what} of ${JSON.stringify(text)}`,
+  )
+}
+
+function invalid(text: string, why: string, what = JSON.stringify(text)): KatmanError {
+  return new KatmanError('PLATFORM_INVALID', `${what}: ${why}: invalid argument`, {
+    hint: 'write os/arch or os/arch/variant, such as linux/arm64 or linux/arm/v7',
+    details: { platform: text.slice(0, 200) },
+  })
 }
 
 /** `os/arch[/variant]`, with `os(version)` when a version is known and `withVersion` is set. */
@@ -70,7 +110,7 @@ export function normalisePlatform(platform: Platform): Platform {
     ...normaliseArchitecture(platform.architecture, platform.variant),
     os: normaliseOs(platform.os),
     ...(platform.osVersion ? { osVersion: platform.osVersion } : {}),
-    ...(platform.osFeatures?.length ? { osFeatures: platform.osFeatures } : {}),
+    ...(platform.osFeatures?.length ? { osFeatures: platform.osFeatures.toSorted() } : {}),
   }
 }
 
@@ -79,43 +119,13 @@ export function isUnknownPlatform(platform: Platform): boolean {
   return platform.os === 'unknown' || platform.architecture === 'unknown'
 }
 
-/**
- * The candidates that can run on `wanted`, best first: the exact variant, then lower ones
- * (arm v8 → v5, amd64 v4 → v1); on Windows the same build number, newest revision first.
- * Entries of equal rank keep their order. Unknown platforms never match.
- */
-export function matchPlatforms<T>(
-  wanted: Platform,
-  candidates: readonly T[],
-  platformOf: (candidate: T) => Platform | undefined,
-): T[] {
-  const want = normalisePlatform(wanted)
-  const ranked: { readonly candidate: T; readonly rank: number; readonly revision: number }[] = []
-  for (const candidate of candidates) {
-    const platform = platformOf(candidate)
-    if (platform === undefined || isUnknownPlatform(platform)) continue
-    const have = normalisePlatform(platform)
-    const rank = platformRank(want, have)
-    if (rank === undefined) continue
-    ranked.push({ candidate, rank, revision: windowsRevision(have) })
-  }
-  return ranked
-    .toSorted((a, b) => a.rank - b.rank || b.revision - a.revision)
-    .map((entry) => entry.candidate)
-}
-
-/** True when an image of `have` runs on `wanted`. */
-export function platformMatches(wanted: Platform, have: Platform): boolean {
-  return matchPlatforms(wanted, [have], (platform) => platform).length > 0
-}
-
 const knownOs = new Set(
-  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos'.split(
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
     ' ',
   ),
 )
 const knownArchitectures = new Set(
-  '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm'.split(
+  '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm'.split(
     ' ',
   ),
 )
@@ -145,7 +155,8 @@ function normaliseArchitecture(
     case 'aarch64':
     case 'arm64':
       arch = 'arm64'
-      if (form === '8' || form === 'v8') form = ''
+      if (form === '8' || form === 'v8' || form === 'v8.0') form = ''
+      else if (form === '9' || form === '9.0' || form === 'v9.0') form = 'v9'
       break
     case 'armhf':
       arch = 'arm'
@@ -162,36 +173,4 @@ function normaliseArchitecture(
     default:
   }
   return form === '' ? { architecture: arch } : { architecture: arch, variant: form }
-}
-
-/** 0 is an exact match; larger is a lower variant that still runs; undefined does not run. */
-function platformRank(want: Platform, have: Platform): number | undefined {
-  if (want.os !== have.os) return undefined
-  if (want.os === 'windows' && want.osVersion && have.osVersion) {
-    if (windowsBuild(want.osVersion) !== windowsBuild(have.osVersion)) return undefined
-  }
-  const wantVariant = variantNumber(want)
-  const haveVariant = variantNumber(have)
-  if (want.architecture === have.architecture) {
-    if ((want.variant ?? '') === (have.variant ?? '')) return 0
-    if (wantVariant === undefined || haveVariant === undefined || haveVariant > wantVariant) {
-      return undefined
-    }
-    return wantVariant - haveVariant
-  }
-  return undefined
-}
-
-function variantNumber(platform: Platform): number | undefined {
-  const text = platform.variant ?? { arm64: 'v8', amd64: 'v1' }[platform.architecture] ?? ''
-  const match = /^v(\d+)(?:\.(\d+))?$/.exec(text)
-  return match === null ? undefined : Number(match[1]) * 100 + Number(match[2] ?? 0)
-}
-
-function windowsBuild(osVersion: string): string {
-  return osVersion.split('.').slice(0, 3).join('.')
-}
-
-function windowsRevision(platform: Platform): number {
-  return platform.os === 'windows' ? Number(platform.osVersion?.split('.')[3] ?? 0) || 0 : 0
 }
