@@ -43,7 +43,8 @@ function choose<T>(
     if (rank >= 0) ranked.push({ candidate, rank, have })
   }
   // Without a version there is no host to be near to: the order of the index counts, as in containerd on Linux.
-  const isVersioned = vector[0]?.os === 'windows' && windowsVersionParts(vector[0].osVersion).length > 2
+  const isVersioned =
+    vector[0]?.os === 'windows' && windowsVersionParts(vector[0].osVersion).length > 2
   return ranked
     .toSorted(
       (a, b) =>
