@@ -200,6 +200,7 @@ describe('authorization across hosts', () => {
   it('uploads to a signed address on another host without our authorization', async () => {
     await secondHost(async (registry, other, seen) => {
       const blob = { mediaType: 'x/y', digest: registry.addBlob('x').digest, size: 1 }
+      other.uploads.set('1', Buffer.alloc(0))
       registry.intercept = (request, response) => {
         if (request.headers.authorization === undefined) {
           response.setHeader('www-authenticate', 'Basic realm="r"')

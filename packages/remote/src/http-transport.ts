@@ -157,10 +157,18 @@ function exchange(
     if (!outgoing.writableEnded) message.once('close', () => outgoing.destroy())
   })
   const connected = (): void => {
-    wait(request.headersMs ?? limits.headersMs, 'no response')
-    sendBody(outgoing, request.body, () => {
-      if (!settled) wait(request.headersMs ?? limits.headersMs, 'no response')
-    }).catch(fail)
+    clearTimeout(timer)
+    const sending = sendBody(outgoing, request.body, {
+      // While the source is the slow one, nobody waits for the server.
+      waiting: () => {
+        if (!settled) wait(limits.idleMs, 'no byte was taken')
+      },
+      taken: () => clearTimeout(timer),
+    })
+    const sent = (): void => {
+      if (!settled) wait(request.commits ? limits.commitMs : limits.headersMs, 'no response')
+    }
+    sending.then(sent, fail)
   }
   wait(limits.connectMs, 'no connection', 'net/http: TLS handshake timeout')
   outgoing.on('socket', (socket) => {
@@ -212,19 +220,27 @@ function publicLookup(request: HttpRequest): LookupFunction {
   }
 }
 
+/** So much must be taken within the idle limit: small enough for a slow line. */
+const pieceBytes = 256 * 1024
+
 async function sendBody(
   outgoing: ClientRequest,
   body: Uint8Array | StreamBody | undefined,
-  progressed: () => void,
+  told: { readonly waiting: () => void; readonly taken: () => void },
 ): Promise<void> {
   if (body === undefined || body instanceof Uint8Array) {
     outgoing.end(body)
     return
   }
   for await (const chunk of body.open()) {
+    for (let at = 0; at < chunk.byteLength; at += pieceBytes) {
+      if (outgoing.destroyed) return
+      if (outgoing.write(chunk.subarray(at, at + pieceBytes))) continue
+      told.waiting()
+      await drained(outgoing)
+      told.taken()
+    }
     if (outgoing.destroyed) return
-    if (!outgoing.write(chunk)) await drained(outgoing)
-    progressed()
   }
   outgoing.end()
 }

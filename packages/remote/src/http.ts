@@ -19,8 +19,8 @@ export interface HttpRequest {
   readonly skipVerify?: boolean | undefined
   /** Refuse to connect to an address that is not public, also when a name resolves to one. Default false. */
   readonly publicOnly?: boolean | undefined
-  /** Longest wait for the response head, in ms, when the transport's own limit is too short. */
-  readonly headersMs?: number | undefined
+  /** The server has to check and move what it was sent before it answers. Default false. */
+  readonly commits?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -49,6 +49,8 @@ export interface HttpLimits {
   readonly connectMs: number
   /** From the request sent to the response head. Default 30 s. */
   readonly headersMs: number
+  /** The same for a request that commits much. Default 5 min. */
+  readonly commitMs: number
   /** Without a byte, either way. Default 30 s. */
   readonly idleMs: number
   /** A body slower than `floorBytesPerSecond` over this span is given up. Default 60 s. */
@@ -61,6 +63,7 @@ export interface HttpLimits {
 export const defaultHttpLimits: HttpLimits = {
   connectMs: 10_000,
   headersMs: 30_000,
+  commitMs: 5 * 60_000,
   idleMs: 30_000,
   floorSpanMs: 60_000,
   floorBytesPerSecond: 1024,

@@ -10,6 +10,7 @@ import { createRepository, type RemoteRepository } from './repository.ts'
 import type { RetryEvent } from './retry.ts'
 import { createSession, type Session } from './session.ts'
 import type { RemoteSettings } from './settings.ts'
+import type { UploadLedger } from './upload-ledger.ts'
 
 /** What the client reports while it works. */
 export type RemoteEvent = RetryEvent
@@ -39,11 +40,15 @@ export interface RepositoryName {
 export interface Remote extends AsyncDisposable {
   /**
    * Opens a repository; nothing is sent yet. `mountSources` names other repositories of the same registry that may
-   * have a blob: it is mounted from the first instead of uploaded, if the registry will. Throws `REGISTRY_BLOCKED`.
+   * have a blob: it is mounted from the first instead of uploaded, if the registry will. `uploadLedger` remembers
+   * unfinished uploads for the next process. Throws `REGISTRY_BLOCKED`.
    */
   repository(
     name: RepositoryName,
-    options?: { readonly mountSources?: (digest: Digest) => readonly string[] },
+    options?: {
+      readonly mountSources?: (digest: Digest) => readonly string[]
+      readonly uploadLedger?: UploadLedger
+    },
   ): RemoteRepository
   /**
    * Tries a user name and password at a registry. Resolves with the identity token that its token service gives
@@ -100,7 +105,7 @@ export function createRemote(options: RemoteOptions): Remote {
   }
 
   return {
-    repository({ registry, repository }, { mountSources } = {}) {
+    repository({ registry, repository }, { mountSources, uploadLedger } = {}) {
       const { mirrors, origin } = candidatesFor(settings, registry, repository)
       const withSession = (candidate: Candidate): RepositoryHost => ({
         candidate,
@@ -114,6 +119,7 @@ export function createRemote(options: RemoteOptions): Remote {
         clock,
         onEvent: options.onEvent,
         mountSources,
+        uploadLedger,
       })
     },
     async authenticate({ registry, username, password, signal }) {

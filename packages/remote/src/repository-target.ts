@@ -5,6 +5,7 @@ import {
   type Opener,
   referrerFactOf,
   verified,
+  type WriteOptions,
 } from '@katman/transfer'
 import type { DocumentCache } from './document-cache.ts'
 import type { HostChoiceOptions } from './host-choice.ts'
@@ -13,11 +14,15 @@ import { isDocumentType } from './manifest-type.ts'
 import { responseInvalid } from './network-error.ts'
 import { createReferrersIndex } from './referrers-index.ts'
 import { retrying } from './retry.ts'
-import { pushScopes, uploadBlob } from './upload.ts'
+import { largeBlobBytes, uploadBlob } from './upload.ts'
+import type { UploadEntry, UploadLedger } from './upload-ledger.ts'
+import { pushScopes } from './upload-session.ts'
 
 export interface TargetOptions {
   /** Other repositories of this registry that may have a blob. */
   readonly mountSources?: ((digest: Digest) => readonly string[]) | undefined
+  /** Where unfinished uploads of large blobs are remembered. Default: nowhere. */
+  readonly uploadLedger?: UploadLedger | undefined
 }
 
 /** The writing half of a repository: always the registry itself, never a mirror. */
@@ -26,7 +31,7 @@ export function createRepositoryTarget(
   hosts: HostChoiceOptions & TargetOptions,
   documents: DocumentCache,
 ): NamingTarget {
-  const { clock, onEvent, origin, mountSources } = hosts
+  const { clock, onEvent, origin, mountSources, uploadLedger } = hosts
   const { session } = origin
   const { repository } = origin.candidate
   const shared = { repository, scopes: pushScopes(repository) }
@@ -77,6 +82,46 @@ export function createRepositoryTarget(
     })
   }
 
+  async function writeBlob(
+    descriptor: Descriptor,
+    open: Opener,
+    write: WriteOptions,
+    entry: UploadEntry | undefined,
+  ): Promise<void> {
+    const isThere = (): Promise<boolean> => has(descriptor, { signal: write.signal })
+    const shown = { session, repository, descriptor, open, name, write, clock, onEvent }
+    const mountFrom = mountSources?.(descriptor.digest).find((other) => other !== repository)
+    try {
+      await uploadBlob({ ...shown, mountFrom, entry, isThere })
+    } catch (error) {
+      // Who may write here need not be allowed to read there.
+      const isRefused = isKatmanError(error, 'DENIED') || isKatmanError(error, 'UNAUTHORIZED')
+      if (mountFrom === undefined || !isRefused) throw error
+      await uploadBlob({ ...shown, entry, isThere })
+    }
+  }
+
+  async function has(descriptor: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
+    const isManifest = isDocumentType(descriptor.mediaType)
+    const kind = isManifest ? 'manifest' : 'blob'
+    return retrying({ clock, what: `${kind} ${descriptor.digest}`, signal, onEvent }, async () => {
+      const { response } = await session.expect(
+        {
+          ...shared,
+          method: 'HEAD',
+          target: `${repository}/${kind}s/${descriptor.digest}`,
+          subject: kind,
+          headers: isManifest ? { accept: manifestAccept } : {},
+          signal,
+        },
+        [200, 404],
+      )
+      response.discard()
+      const length = response.headers.get('content-length')
+      return response.status === 200 && (length === undefined || Number(length) === descriptor.size)
+    })
+  }
+
   async function read(descriptor: Descriptor, open: Opener): Promise<Uint8Array> {
     const chunks: Uint8Array[] = []
     for await (const chunk of verified(await open(0), descriptor, name)) chunks.push(chunk)
@@ -85,46 +130,18 @@ export function createRepositoryTarget(
 
   return {
     name,
-    async has(descriptor, { signal } = {}) {
-      const isManifest = isDocumentType(descriptor.mediaType)
-      const kind = isManifest ? 'manifest' : 'blob'
-      return retrying(
-        { clock, what: `${kind} ${descriptor.digest}`, signal, onEvent },
-        async () => {
-          const { response } = await session.expect(
-            {
-              ...shared,
-              method: 'HEAD',
-              target: `${repository}/${kind}s/${descriptor.digest}`,
-              subject: kind,
-              headers: isManifest ? { accept: manifestAccept } : {},
-              signal,
-            },
-            [200, 404],
-          )
-          response.discard()
-          const length = response.headers.get('content-length')
-          return (
-            response.status === 200 && (length === undefined || Number(length) === descriptor.size)
-          )
-        },
-      )
-    },
+    has,
     async write(descriptor, open, options = {}) {
-      const { signal } = options
       if (!isDocumentType(descriptor.mediaType)) {
-        const upload = (mountFrom?: string): Promise<void> =>
-          retrying({ clock, what: `upload of ${descriptor.digest}`, signal, onEvent }, () =>
-            uploadBlob({ session, repository, descriptor, open, name, write: options, mountFrom }),
-          )
-        const from = mountSources?.(descriptor.digest).find((other) => other !== repository)
+        const { digest, size } = descriptor
+        const upload = { registry: origin.candidate.host.host, repository, digest }
+        const entry = size < largeBlobBytes ? undefined : await uploadLedger?.take(upload)
+        let isDone = false
         try {
-          await upload(from)
-        } catch (error) {
-          // Who may write here need not be allowed to read there.
-          const isRefused = isKatmanError(error, 'DENIED') || isKatmanError(error, 'UNAUTHORIZED')
-          if (from === undefined || !isRefused) throw error
-          await upload()
+          await writeBlob(descriptor, open, options, entry)
+          isDone = true
+        } finally {
+          await entry?.release({ keep: !isDone })
         }
         return
       }

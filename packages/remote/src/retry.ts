@@ -32,8 +32,8 @@ const transientStatus = new Set([408, 429, 500, 502, 503, 504, 522])
 export interface Retry {
   /** A new byte came: the count and the budget begin anew. */
   progress(): void
-  /** Waits until the next try is due, or throws the error when there is none. */
-  afterFailure(error: unknown): Promise<void>
+  /** Waits until the next try is due, or throws the error when there is none. `transient` says that another can help. */
+  afterFailure(error: unknown, options?: { readonly transient?: boolean }): Promise<void>
 }
 
 /** Back-off with full jitter: 0.5 s doubling to 30 s, `Retry-After` up to 5 min, 10 min in all without progress. */
@@ -47,9 +47,9 @@ export function createRetry(options: RetryOptions): Retry {
       failures = 0
       since = clock.now()
     },
-    async afterFailure(error) {
+    async afterFailure(error, { transient = false } = {}) {
       options.signal?.throwIfAborted()
-      if (!isTransient(error)) throw error
+      if (!isKatmanError(error) || !(transient || isTransient(error))) throw error
       failures++
       if (failures >= attempts) throw error
       const asked = error.details['retryAfterMs']

@@ -22,7 +22,8 @@ export interface RegistryRequest {
   readonly scopes: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | StreamBody | undefined
-  readonly headersMs?: number
+  /** See {@link HttpRequest.commits}. */
+  readonly commits?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -172,7 +173,7 @@ export function createSession(options: SessionOptions): Session {
             ...trust(url),
             publicOnly: ours ? false : publicOnly,
             signal: request.signal,
-            ...(request.headersMs === undefined ? {} : { headersMs: request.headersMs }),
+            ...(request.commits === undefined ? {} : { commits: request.commits }),
           },
           { publicOnly },
         ),

@@ -16,6 +16,8 @@ export interface MemoryRegistry extends AsyncDisposable {
   /** `METHOD /path?query` of every request, in order. */
   readonly requests: string[]
   readonly blobs: Map<string, Buffer>
+  /** Bytes of unfinished uploads, by the last part of their address. */
+  readonly uploads: Map<string, Buffer>
   readonly manifests: Map<string, { readonly bytes: Buffer; readonly mediaType: string }>
   readonly server: Server
   /** Runs before the registry; returns true when it answered. */
@@ -28,7 +30,7 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
   const blobs = new Map<string, Buffer>()
   const manifests = new Map<string, { bytes: Buffer; mediaType: string }>()
   const requests: string[] = []
-  let uploads = 0
+  const uploads = new Map<string, Buffer>()
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     requests.push(`${request.method} ${request.url}`)
@@ -98,13 +100,38 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
     reference: string,
   ): Promise<void> {
     if (request.method === 'POST') {
-      response
-        .writeHead(202, { location: `/v2/${name}/blobs/uploads/${++uploads}?_state=x%2By` })
-        .end()
+      const id = String(uploads.size + 1)
+      uploads.set(id, Buffer.alloc(0))
+      tellUpload(response, 202, name, id)
       return
     }
+    if (reference.startsWith('uploads/')) await handleUpload(request, response, url, name)
+    else sendBlob(request, response, reference)
+  }
+
+  async function handleUpload(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    name: string,
+  ): Promise<void> {
+    const id = url.pathname.split('/').at(-1) ?? ''
+    const known = uploads.get(id)
+    if (known === undefined) {
+      fail(response, 404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry')
+      return
+    }
+    const start = /^\d+/.exec(request.headers['content-range'] ?? '')
+    if (start !== null && Number(start[0]) !== known.byteLength) {
+      request.resume()
+      fail(response, 416, 'RANGE_INVALID', 'the chunk does not begin where the upload stands')
+      return
+    }
+    const added = await readAll(request)
+    const bytes = Buffer.concat([known, added])
+    if (request.method !== 'GET') uploads.set(id, bytes)
     if (request.method === 'PUT') {
-      const bytes = await readAll(request)
+      uploads.delete(id)
       const digest = url.searchParams.get('digest') ?? ''
       if (digestOf(bytes) !== digest) {
         fail(response, 400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
@@ -114,6 +141,16 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
       response.writeHead(201, { 'docker-content-digest': digest }).end()
       return
     }
+    tellUpload(response, request.method === 'GET' ? 204 : 202, name, id)
+  }
+
+  function tellUpload(response: ServerResponse, status: number, name: string, id: string): void {
+    const size = uploads.get(id)?.byteLength ?? 0
+    const location = `/v2/${name}/blobs/uploads/${id}?_state=x%2By${size}`
+    response.writeHead(status, { location, range: `0-${Math.max(0, size - 1)}` }).end()
+  }
+
+  function sendBlob(request: IncomingMessage, response: ServerResponse, reference: string): void {
     const bytes = blobs.get(reference)
     if (bytes === undefined) {
       fail(response, 404, 'BLOB_UNKNOWN', 'blob unknown to registry')
@@ -144,6 +181,7 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
     url: `http://127.0.0.1:${port}`,
     requests,
     blobs,
+    uploads,
     manifests,
     server,
     intercept: undefined,

@@ -6,6 +6,7 @@ import { type Credential, noCredentials } from '../src/credential.ts'
 import { createRemote, type RemoteOptions } from '../src/remote.ts'
 import type { RemoteRepository } from '../src/repository.ts'
 import { defaultSettings } from '../src/settings.ts'
+import type { UploadLedger } from '../src/upload-ledger.ts'
 
 /** A clock on which sleeping is free and recorded. */
 export function fakeClock(): Clock & { readonly waits: number[] } {
@@ -29,7 +30,10 @@ export interface OpenedRepository extends AsyncDisposable {
 /** `team/demo` of a registry, by a client of its own. */
 export function openRepository(
   registry: { readonly host: string },
-  options: Partial<RemoteOptions> & { readonly credential?: Credential } = {},
+  options: Partial<RemoteOptions> & {
+    readonly credential?: Credential
+    readonly uploadLedger?: UploadLedger
+  } = {},
 ): OpenedRepository {
   const { credential } = options
   const remote = createRemote({
@@ -40,7 +44,7 @@ export function openRepository(
     ...options,
   })
   return {
-    repository: remote.repository({ registry: registry.host, repository: 'team/demo' }),
+    repository: remote.repository({ registry: registry.host, repository: 'team/demo' }, options),
     [Symbol.asyncDispose]: () => remote[Symbol.asyncDispose](),
   }
 }
