@@ -1,7 +1,7 @@
 import type { Digest } from '@katman/oci'
 
 /** Which upload. */
-export interface UploadName {
+interface UploadName {
   /** The host the blob goes to. */
   readonly registry: string
   readonly repository: string
