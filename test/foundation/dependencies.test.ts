@@ -48,6 +48,7 @@ describe('dependencies', () => {
         .filter((source) => source.packageFolder === folder && isShipped(source))
         .flatMap((source) => source.imports)
         .filter((word) => !word.startsWith('.') && !word.startsWith('node:'))
+        .map((word) => /^(?:@[^/]+\/)?[^/]+/.exec(word)?.[0] ?? word)
         .filter((word) => word !== name && word !== 'vitest' && word !== 'fast-check'),
     )
     expect([...used].filter((word) => !declared.has(word))).toEqual([])

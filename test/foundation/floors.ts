@@ -21,6 +21,14 @@ export const floors: Readonly<
     npm: { 'smol-toml': 'registries.conf is TOML; small, typed, no dependency of its own' },
   },
   archive: { name: '@katman/archive', floor: 2, npm: {} },
+  sign: {
+    name: '@katman/sign',
+    floor: 2,
+    npm: {
+      '@noble/ciphers':
+        "NaCl's secretbox, which locks cosign's keys; audited, typed, no dependency",
+    },
+  },
   store: { name: '@katman/store', floor: 2, npm: {} },
   registry: { name: '@katman/registry', floor: 3, npm: {} },
   cli: { name: 'katman', floor: 6, npm: {} },

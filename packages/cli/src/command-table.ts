@@ -1,5 +1,6 @@
 import { type Command, type CommandGroup, defineCommand } from './command.ts'
 import { manifestCommands } from './manifest-commands.ts'
+import { signCommands } from './sign-commands.ts'
 import {
   dryRunFlag,
   filterFlag,
@@ -232,6 +233,7 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/tags.ts'),
   }),
   ...manifestCommands,
+  ...signCommands,
   defineCommand({
     path: ['login'],
     usage: '[OPTIONS] [SERVER]',

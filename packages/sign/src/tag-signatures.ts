@@ -1,0 +1,102 @@
+import {
+  type Descriptor,
+  type Digest,
+  isKatmanError,
+  type Manifest,
+  mediaTypes,
+  parseManifest,
+} from '@katman/oci'
+import {
+  type CallOptions,
+  copyContent,
+  type NamingTarget,
+  openMemoryPlace,
+  readVerified,
+  type Source,
+} from '@katman/transfer'
+import { simpleSigningType } from './simple-signing.ts'
+
+/** A payload with the signature over its bytes, as it lies beside an image. */
+export interface TagSignature {
+  readonly payload: Uint8Array
+  readonly signature: Uint8Array
+  /** Everything the layer says: also certificates and log entries. */
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+/** More signatures of one image are not looked at (CVE-2023-33957: endless signatures). */
+export const maxSignatures = 100
+const maxPayloadBytes = 1024 * 1024
+const signatureKey = 'dev.cosignproject.cosign/signature'
+
+/** The tag under which the signatures of an image lie: `sha256-<hex>.sig`. */
+export function signatureTag(digest: Digest): string {
+  return `${digest.replace(':', '-')}.sig`
+}
+
+/** The signatures that lie under the tag of an image; none is no error. */
+export async function readTagSignatures(
+  source: Source,
+  digest: Digest,
+  call: CallOptions = {},
+): Promise<readonly TagSignature[]> {
+  const manifest = await readTagManifest(source, digest, call)
+  const signatures: TagSignature[] = []
+  for (const layer of manifest?.layers.slice(0, maxSignatures) ?? []) {
+    const { annotations = {}, mediaType, size } = layer
+    const signature = annotations[signatureKey]
+    if (mediaType !== simpleSigningType || size > maxPayloadBytes || !signature) continue
+    const payload = await readVerified(source, layer, call)
+    signatures.push({ payload, signature: Buffer.from(signature, 'base64'), annotations })
+  }
+  return signatures
+}
+
+/** Puts a signature beside those that are there. Two who sign at the same moment can lose one: registries have no lock. */
+export async function addTagSignature(
+  target: Source & NamingTarget,
+  digest: Digest,
+  { payload, signature }: Pick<TagSignature, 'payload' | 'signature'>,
+  call: CallOptions = {},
+): Promise<Descriptor> {
+  const known = (await readTagManifest(target, digest, call))?.layers ?? []
+  const place = openMemoryPlace('new signature')
+  const layer = place.add(simpleSigningType, payload, {
+    annotations: { [signatureKey]: Buffer.from(signature).toString('base64') },
+  })
+  const layers = [...known, layer]
+  const config = place.add(mediaTypes.ociConfig, encode(configFor(layers)))
+  const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers }
+  const root = place.add(mediaTypes.ociManifest, encode(manifest))
+  await copyContent(place, target, root, { ...call, readFrom: 'source' })
+  await target.tag(signatureTag(digest), root, call)
+  return root
+}
+
+async function readTagManifest(
+  source: Source,
+  digest: Digest,
+  call: CallOptions,
+): Promise<Manifest | undefined> {
+  let descriptor: Descriptor
+  try {
+    descriptor = await source.resolve(signatureTag(digest), call)
+  } catch (error) {
+    if (isKatmanError(error, 'MANIFEST_UNKNOWN') || isKatmanError(error, 'NAME_UNKNOWN'))
+      return undefined
+    throw error
+  }
+  const bytes = await readVerified(source, descriptor, call)
+  const document = parseManifest(bytes, descriptor.mediaType)
+  return document.kind === 'manifest' ? document : undefined
+}
+
+/** Readers of images want a config with a diffID for each layer. */
+function configFor(layers: readonly Descriptor[]): unknown {
+  const diff_ids = layers.map((layer) => layer.digest)
+  return { architecture: '', os: '', config: {}, rootfs: { type: 'layers', diff_ids } }
+}
+
+function encode(document: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(document))
+}
