@@ -25,7 +25,7 @@ export interface TagSignature {
 }
 
 /** More signatures of one image are not looked at (CVE-2023-33957: endless signatures). */
-export const maxSignatures = 100
+const maxSignatures = 100
 const maxPayloadBytes = 1024 * 1024
 const signatureKey = 'dev.cosignproject.cosign/signature'
 
