@@ -22,6 +22,8 @@ const peers = {
   cosign: () => missingProgram(goTool('cosign')),
   buildx: () => missingProgram(goTool('buildx')),
   strace: () => missingProgram('/usr/bin/strace'),
+  xz: () => missingProgram('/usr/bin/xz'),
+  bzip2: () => missingProgram('/usr/bin/bzip2'),
   'mkfs.ext4': () => missingProgram('/usr/sbin/mkfs.ext4'),
   root: () => (process.getuid?.() === 0 ? undefined : 'this needs root'),
   images: () =>

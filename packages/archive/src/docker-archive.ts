@@ -7,17 +7,18 @@ import {
   parseDigest,
   parseJson,
 } from '@katman/oci'
-import { detectCompression } from '@katman/layer'
+import { type Compression, detectCompression, magicBytes } from '@katman/layer'
 import type { CallOptions } from '@katman/transfer'
 import { archiveInvalid } from './archive-error.ts'
-import type { ArchiveContent, ArchiveImage } from './open-archive.ts'
+import type { ArchiveImage } from './archive-place.ts'
+import type { ArchiveContent } from './open-archive.ts'
 import type { Piece, TarFile } from './tar-file.ts'
 
-const layerTypes = {
+const layerTypes: Readonly<Partial<Record<Compression, string>>> = {
   none: mediaTypes.ociLayer,
   gzip: mediaTypes.ociLayerGzip,
   zstd: mediaTypes.ociLayerZstd,
-} as const
+}
 
 /**
  * What `docker save` wrote before version 25, and `skopeo copy docker-archive:` writes: `manifest.json` names a config
@@ -42,12 +43,17 @@ export async function readDockerArchive(tar: TarFile, call: CallOptions): Promis
     const hash = createHash('sha256')
     let first: Uint8Array | undefined
     for await (const chunk of tar.read(piece, 0, call)) {
-      first ??= Buffer.from(chunk.subarray(0, 4))
+      first ??= Buffer.from(chunk.subarray(0, magicBytes))
       hash.update(chunk)
     }
     const compression = detectCompression(first ?? Buffer.alloc(0))
+    const mediaType = layerTypes[compression]
+    if (mediaType === undefined) {
+      const what = `its layer ${JSON.stringify(name)} is packed with ${compression}`
+      throw archiveInvalid(tar.name, `${what}, which no image may be`)
+    }
     const digest = parseDigest(`sha256:${hash.digest('hex')}`)
-    const layer = { mediaType: layerTypes[compression], digest, size: piece.size }
+    const layer = { mediaType, digest, size: piece.size }
     content.set(digest, piece)
     layers.set(name, layer)
     return layer

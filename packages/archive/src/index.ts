@@ -1,7 +1,3 @@
-export {
-  type Archive,
-  type ArchiveImage,
-  openArchive,
-  type OpenArchiveOptions,
-} from './open-archive.ts'
+export type { ArchiveImage } from './archive-place.ts'
+export { type Archive, openArchive, type OpenArchiveOptions } from './open-archive.ts'
 export { saveArchive, type SavedImage, type SaveOptions } from './save-archive.ts'

@@ -1,28 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import { open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { type Bytes, type Descriptor, type Digest, isDigest, KatmanError } from '@katman/oci'
-import { decompressed, detectCompression } from '@katman/layer'
-import type { CallOptions, Source } from '@katman/transfer'
+import { type Bytes, type Digest, isDigest, isKatmanError, KatmanError } from '@katman/oci'
+import { type Compression, decompressed, detectCompression, magicBytes } from '@katman/layer'
+import type { CallOptions } from '@katman/transfer'
 import { archiveInvalid } from './archive-error.ts'
+import type { ArchiveImage, ArchivePlace } from './archive-place.ts'
 import { readDockerArchive } from './docker-archive.ts'
+import { openLayoutFolder } from './layout-folder.ts'
 import { readOciArchive } from './oci-archive.ts'
 import { openTarFile, type Piece, type TarFile } from './tar-file.ts'
 
-/** What an archive holds under one entry: an image or an index, and its names, as they are written there. */
-export interface ArchiveImage {
-  readonly descriptor: Descriptor
-  readonly names: readonly string[]
-}
-
-/** An image archive as a place to copy from. `resolve` takes the digest of an image. */
-export interface Archive extends Source, AsyncDisposable {
-  readonly images: readonly ArchiveImage[]
-  has(descriptor: Descriptor): boolean
-}
+/** An image archive as a place to copy from. */
+export interface Archive extends ArchivePlace, AsyncDisposable {}
 
 export interface OpenArchiveOptions extends CallOptions {
   /** Where a stream or a compressed archive is unpacked to, because it must be read twice. Default: the system's. */
@@ -36,14 +29,18 @@ export interface ArchiveContent {
 }
 
 /**
- * Opens an archive: a file, or bytes as they come. Plain, gzip or zstd. What has an `oci-layout` is read as an OCI
- * layout, else as a docker archive (`manifest.json`). Nothing is trusted: digests and sizes are checked by who copies.
- * Throws `ARCHIVE_INVALID`, `ARCHIVE_UNKNOWN` when there is no such file.
+ * Opens an archive: a file, bytes as they come, or the folder of an OCI layout. Plain, gzip, bzip2, xz or zstd. What has
+ * an `oci-layout` is read as an OCI layout, else as a docker archive (`manifest.json`). Nothing is trusted: digests and
+ * sizes are checked by who copies. Throws `ARCHIVE_INVALID`, `ARCHIVE_UNKNOWN` when there is no such file,
+ * `LAYOUT_INVALID`, `COMPRESSION_UNSUPPORTED`.
  */
 export async function openArchive(
   from: string | Bytes,
   options: OpenArchiveOptions = {},
 ): Promise<Archive> {
+  if (typeof from === 'string' && (await isFolder(from))) {
+    return { ...(await openLayoutFolder(from)), async [Symbol.asyncDispose]() {} }
+  }
   const name = typeof from === 'string' ? from : 'standard input'
   const spool = path.join(options.temporary ?? tmpdir(), `katman-archive-${randomUUID()}`)
   const isPlain = typeof from === 'string' && (await compressionOf(from)) === 'none'
@@ -62,10 +59,11 @@ export async function openArchive(
   }
 }
 
-function placeOf(
-  tar: TarFile,
-  { images, find }: ArchiveContent,
-): Omit<Archive, typeof Symbol.asyncDispose> {
+async function isFolder(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined))?.isDirectory() === true
+}
+
+function placeOf(tar: TarFile, { images, find }: ArchiveContent): ArchivePlace {
   const name = `archive ${tar.name}`
   return {
     name,
@@ -99,7 +97,7 @@ async function readContent(tar: TarFile, call: CallOptions): Promise<ArchiveCont
   throw archiveInvalid(tar.name, 'it has neither oci-layout nor manifest.json')
 }
 
-async function compressionOf(file: string): Promise<ReturnType<typeof detectCompression>> {
+async function compressionOf(file: string): Promise<Compression> {
   let handle
   try {
     handle = await open(file, 'r')
@@ -111,7 +109,7 @@ async function compressionOf(file: string): Promise<ReturnType<typeof detectComp
     })
   }
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0)
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(magicBytes), 0, magicBytes, 0)
     return detectCompression(buffer.subarray(0, bytesRead))
   } finally {
     await handle.close()
@@ -134,6 +132,7 @@ async function unpack(
     )
   } catch (error) {
     signal?.throwIfAborted()
+    if (isKatmanError(error, 'COMPRESSION_UNSUPPORTED')) throw error
     if (error instanceof KatmanError) throw archiveInvalid(name, error.message, error)
     throw error
   }

@@ -19,7 +19,7 @@ import {
 } from '@katman/oci'
 import { tarHeader } from '@katman/layer'
 import { type CallOptions, readVerified, type Source, verified } from '@katman/transfer'
-import { imageNameKey, refNameKey } from './oci-archive.ts'
+import { imageNameKey, refNameKey } from './archive-place.ts'
 
 /** One image or index to save. */
 export interface SavedImage {
@@ -28,6 +28,8 @@ export interface SavedImage {
   readonly manifest: Descriptor
   /** With tags. None: it is loaded without a name. */
   readonly names: readonly Reference[]
+  /** Of an index only these entries. Default: all that the source has. */
+  readonly entries?: readonly Descriptor[]
 }
 
 export interface SaveOptions extends CallOptions {
@@ -46,7 +48,13 @@ export async function* saveArchive(
   options: SaveOptions,
 ): Bytes {
   const blobs = new Map<Digest, Descriptor>()
-  for (const { root } of images) await collect(source, root, blobs, options, false)
+  for (const { root, entries } of images) {
+    if (entries === undefined) await collect(source, root, blobs, options, false)
+    else {
+      blobs.set(root.digest, root)
+      for (const entry of entries) await collect(source, entry, blobs, options, false)
+    }
+  }
   yield tarHeader({ name: 'blobs', type: 'directory' }, 0)
   const paths = [...blobs.values()].map((blob) => ({ blob, file: pathOf(blob.digest) }))
   paths.sort((left, right) => (left.file < right.file ? -1 : 1))

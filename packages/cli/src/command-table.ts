@@ -1,5 +1,6 @@
 import { type Command, type CommandGroup, defineCommand } from './command.ts'
 import { manifestCommands } from './manifest-commands.ts'
+import { platformsFlag } from './platform-list.ts'
 import { signCommands } from './sign-commands.ts'
 import {
   dryRunFlag,
@@ -91,7 +92,7 @@ export const commands: readonly Command[] = [
         type: 'string',
         help: 'File to write; default: standard output',
       },
-      { name: 'platform', type: 'string', help: 'Save only this platform of an index' },
+      platformsFlag('Save only these platforms of an index (repeatable)'),
     ]),
     load: () => import('./commands/save.ts'),
   }),
@@ -102,7 +103,13 @@ export const commands: readonly Command[] = [
     summary: 'Read images from an archive',
     count: { min: 0, max: 0 },
     flags: defineFlags([
-      { name: 'input', short: 'i', type: 'string', help: 'File to read; default: standard input' },
+      {
+        name: 'input',
+        short: 'i',
+        type: 'string',
+        help: 'File, or folder of an OCI layout, to read; default: standard input',
+      },
+      platformsFlag('Load only these platforms of an index (repeatable)'),
       { name: 'quiet', short: 'q', type: 'bool', help: 'No progress' },
     ]),
     load: () => import('./commands/load.ts'),

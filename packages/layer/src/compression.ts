@@ -1,6 +1,7 @@
 import type { Bytes, LayerCompression } from '@katman/oci'
 import { KatmanError } from '@katman/oci'
 import type { Duplex } from 'node:stream'
+import { compressionInvalid } from './compression-error.ts'
 import type { Gunzipper } from './gunzip.ts'
 import { zstdFrames } from './zstd-frames.ts'
 
@@ -22,25 +23,36 @@ export interface DecompressOptions {
   readonly reusesChunks?: boolean
 }
 
-/** The compression that the first bytes of a layer show (4 are enough); `none` for anything unknown. */
-export function detectCompression(firstBytes: Uint8Array): LayerCompression {
+/** What {@link decompressed} reads: the compressions of layers, and two more of archives. */
+export type Compression = LayerCompression | 'bzip2' | 'xz'
+
+/** How many bytes show every compression. */
+export const magicBytes = 10
+
+/** The compression that the first {@link magicBytes} show; `none` for anything unknown. */
+export function detectCompression(firstBytes: Uint8Array): Compression {
   const [a = 0, b = 0, c = 0, d = 0] = firstBytes
   if (a === 0x1f && b === 0x8b) return 'gzip'
   if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return 'zstd'
   // A zstd skippable frame.
   if (a >= 0x50 && a <= 0x5f && b === 0x2a && c === 0x4d && d === 0x18) return 'zstd'
+  const hex = Buffer.from(firstBytes.subarray(0, magicBytes)).toString('hex')
+  if (hex.startsWith('fd377a585a00')) return 'xz'
+  // A file name may begin with BZh, so the mark of a block or of the end must follow.
+  if (/^425a683[1-9](314159265359|177245385090)$/.test(hex)) return 'bzip2'
   return 'none'
 }
 
 /**
  * The uncompressed bytes of a layer; `detect` looks at its first bytes, as docker does. gzip: any number of members,
- * NULs behind them are padding. zstd: any number of frames, a window of at most 128 MiB. Throws `LAYER_COMPRESSION_INVALID` for damaged, cut or foreign bytes and for
- * anything else behind the last member or frame, `LAYER_TOO_LARGE` beyond `maxBytes`. Errors of `source` pass through.
+ * NULs behind them are padding. zstd: any number of frames, a window of at most 128 MiB. bzip2 and xz: see `bunzip2` and
+ * `unxz`. Throws `LAYER_COMPRESSION_INVALID` for damaged, cut or foreign bytes and for anything else behind the last member
+ * or frame, `COMPRESSION_UNSUPPORTED`, `LAYER_TOO_LARGE` beyond `maxBytes`. Errors of `source` pass through.
  * A chunk of `source` is used up before the next one is asked for.
  */
 export async function* decompressed(
   source: Bytes,
-  compression: LayerCompression | 'detect',
+  compression: Compression | 'detect',
   options: DecompressOptions = {},
 ): Bytes {
   const { maxBytes = Infinity, reusesChunks = false, signal } = options
@@ -66,11 +78,19 @@ export async function* gzipped(source: Bytes, options: { readonly level?: number
 
 async function* opened(
   source: Bytes,
-  compression: LayerCompression | 'detect',
+  compression: Compression | 'detect',
   reusesChunks: boolean,
 ): Bytes {
   if (compression === 'none') {
     yield* source
+    return
+  }
+  if (compression === 'xz') {
+    yield* (await import('./unxz.ts')).unxz(source)
+    return
+  }
+  if (compression === 'bzip2') {
+    yield* (await import('./bunzip2.ts')).bunzip2(source)
     return
   }
   if (compression !== 'detect') {
@@ -81,7 +101,7 @@ async function* opened(
   const held: Uint8Array[] = []
   try {
     let length = 0
-    while (length < 4) {
+    while (length < magicBytes) {
       const next = await iterator.next()
       if (next.done === true) break
       held.push(next.value)
@@ -91,7 +111,7 @@ async function* opened(
       yield* held
       yield* { [Symbol.asyncIterator]: () => iterator }
     })()
-    const found = detectCompression(Buffer.concat(held).subarray(0, 4))
+    const found = detectCompression(Buffer.concat(held).subarray(0, magicBytes))
     yield* opened(whole, found, reusesChunks)
   } finally {
     await iterator.return?.()
@@ -130,7 +150,7 @@ async function* gunzip(source: Bytes, gunzipper: Gunzipper, reusesChunks: boolea
     }
   } catch (error) {
     if (fault !== undefined || error instanceof KatmanError) throw error
-    throw invalid(messageOf(error), error)
+    throw compressionInvalid(messageOf(error), error)
   }
 }
 
@@ -151,7 +171,7 @@ async function* through(source: Bytes, engine: Engine): Bytes {
     for await (const chunk of engine as AsyncIterable<Uint8Array>) yield chunk
     await feeding
   } catch (error) {
-    if (fault === undefined) throw invalid(messageOf(error), error)
+    if (fault === undefined) throw compressionInvalid(messageOf(error), error)
   }
   if (fault !== undefined) throw fault
 
@@ -183,16 +203,8 @@ type Engine = Duplex & { readonly bytesWritten: number }
 
 function onlyZeros(chunk: Uint8Array, start: number): void {
   for (let at = start; at < chunk.length; at += 1) {
-    if (chunk[at] !== 0) throw invalid('bytes behind the end of the compressed data', undefined)
+    if (chunk[at] !== 0) throw compressionInvalid('bytes behind the end of the compressed data')
   }
-}
-
-function invalid(reason: string, cause: unknown): KatmanError {
-  return new KatmanError('LAYER_COMPRESSION_INVALID', `compressed layer: ${reason}`, {
-    hint: 'the layer was damaged or cut where it was made or on the way',
-    details: { reason },
-    cause,
-  })
 }
 
 function messageOf(error: unknown): string {

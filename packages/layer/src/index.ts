@@ -1,4 +1,11 @@
-export { decompressed, type DecompressOptions, detectCompression, gzipped } from './compression.ts'
+export {
+  type Compression,
+  decompressed,
+  type DecompressOptions,
+  detectCompression,
+  gzipped,
+  magicBytes,
+} from './compression.ts'
 export {
   createIndexEncoder,
   decodeLayerIndex,

@@ -1,4 +1,5 @@
-import { type Bytes, KatmanError } from '@katman/oci'
+import type { Bytes } from '@katman/oci'
+import { compressionInvalid } from './compression-error.ts'
 
 const frameMagic = 0xfd2fb528
 const skippableMagic = 0x184d2a50
@@ -53,7 +54,7 @@ export async function* zstdFrames(source: Bytes): Bytes {
         } else if (magic - (magic % 16) === skippableMagic) {
           frames += 1
           next('skip', 4)
-        } else throw invalid('what follows is no zstd frame')
+        } else throw compressionInvalid('what follows is no zstd frame')
       } else if (part === 'skip') {
         rest = head.readUInt32LE(0)
         part = 'skipped'
@@ -83,7 +84,8 @@ export async function* zstdFrames(source: Bytes): Bytes {
     }
     if (at > from) yield chunk.subarray(from, at)
   }
-  if (part !== 'magic' || filled > 0 || frames === 0) throw invalid('the zstd data is cut')
+  if (part !== 'magic' || filled > 0 || frames === 0)
+    throw compressionInvalid('the zstd data is cut')
 
   function next(following: Part, bytes: number): void {
     part = following
@@ -100,11 +102,4 @@ function fieldsLength(descriptor: number): number {
   const dictionary = [0, 1, 2, 4][descriptor & 3] ?? 0
   const content = [single ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0
   return (single ? 0 : 1) + dictionary + content
-}
-
-function invalid(reason: string): KatmanError {
-  return new KatmanError('LAYER_COMPRESSION_INVALID', `compressed layer: ${reason}`, {
-    hint: 'the layer was damaged or cut where it was made or on the way',
-    details: { reason },
-  })
 }

@@ -7,7 +7,12 @@ export { openNodeFiles } from './node-files.ts'
 export { openStore, type StoreOptions } from './open-store.ts'
 export { type PullOptions, pullImage, type PullResult, selectPlatform } from './pull-image.ts'
 export { pushImage, type PushedLayer, type PushOptions, type PushResult } from './push-image.ts'
-export { loadImage, type LoadImageOptions, type LoadImageResult } from './load-image.ts'
+export {
+  loadImage,
+  type LoadImageOptions,
+  type LoadImageResult,
+  selectPlatforms,
+} from './load-image.ts'
 export type { ImageRecord, ReferenceRecord } from './records.ts'
 export type { Store } from './store.ts'
 export { findImage, type FoundImage } from './images/find-image.ts'

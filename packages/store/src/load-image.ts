@@ -2,19 +2,32 @@ import {
   type Descriptor,
   type Digest,
   formatReference,
+  isImageManifest,
+  isIndexType,
   KatmanError,
+  mediaTypes,
+  parseImageConfig,
+  parseManifest,
   type Platform,
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
-import { type CallOptions, copyContent, type CopyEvent, type Source } from '@katman/transfer'
-import { recordImages } from './pull-image.ts'
+import {
+  type CallOptions,
+  copyContent,
+  type CopyEvent,
+  readVerified,
+  type Source,
+} from '@katman/transfer'
+import { recordImages, selectPlatform } from './pull-image.ts'
 import type { ImageRecord } from './records.ts'
 import type { Store } from './store.ts'
 
 export interface LoadImageOptions extends CallOptions {
   /** True for what the source holds: entries of an index that it lacks are passed over. Default: it has all. */
   readonly has?: (descriptor: Descriptor) => boolean
+  /** Of an index only these; an image must be of one of them. Default: all. */
+  readonly platforms?: readonly Platform[]
   /** The platform a name shows. Default: the first image. */
   readonly shown?: Platform | undefined
   readonly onEvent?: ((event: CopyEvent) => void) | undefined
@@ -30,7 +43,7 @@ export interface LoadImageResult {
 
 /**
  * Copies an image or an index from a place without names of its own, such as an archive, into the store and gives it
- * these names. Throws `NOT_AN_IMAGE` and what {@link copyContent} throws.
+ * these names. Throws `NOT_AN_IMAGE`, `PLATFORM_UNKNOWN` and what {@link copyContent} throws.
  */
 export async function loadImage(
   store: Store,
@@ -39,11 +52,16 @@ export async function loadImage(
   names: readonly Reference[],
   options: LoadImageOptions = {},
 ): Promise<LoadImageResult> {
-  const { has = () => true, signal } = options
+  const { has = () => true, platforms = [], signal } = options
+  if (platforms.length > 0) await checkPlatform(source, target, platforms, { signal })
   const result = await copyContent(source, store, target, {
     signal,
     onEvent: options.onEvent,
-    select: (index) => index.manifests.filter((entry) => has(entry)),
+    select: (index) =>
+      selectPlatforms(
+        index.manifests.filter((entry) => has(entry)),
+        platforms,
+      ),
   })
   const images = await recordImages(store, result, options)
   const [shown] = images
@@ -63,4 +81,29 @@ export async function loadImage(
     await store.setReference({ name, target, image: shown.id, updatedAt })
   }
   return { images, replaced }
+}
+
+/** The entries of an index for any of the platforms; all when none is given. Throws `PLATFORM_UNKNOWN`. */
+export function selectPlatforms(
+  entries: readonly Descriptor[],
+  platforms: readonly Platform[],
+): readonly Descriptor[] {
+  if (platforms.length === 0) return entries
+  const index = { kind: 'index', mediaType: mediaTypes.ociIndex, manifests: entries } as const
+  const chosen = new Set(platforms.flatMap((platform) => selectPlatform(index, platform)))
+  return entries.filter((entry) => chosen.has(entry))
+}
+
+/** An image that no index leads to has its platform in its config. */
+async function checkPlatform(
+  source: Source,
+  target: Descriptor,
+  platforms: readonly Platform[],
+  call: CallOptions,
+): Promise<void> {
+  if (isIndexType(target.mediaType)) return
+  const manifest = parseManifest(await readVerified(source, target, call), target.mediaType)
+  if (manifest.kind !== 'manifest' || !isImageManifest(manifest)) return
+  const { platform } = parseImageConfig(await readVerified(source, manifest.config, call))
+  selectPlatforms([{ ...target, platform }], platforms)
 }

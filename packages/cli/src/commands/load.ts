@@ -1,8 +1,9 @@
-import { type Archive, openArchive } from '@katman/archive'
+import { type Archive, type ArchiveImage, openArchive } from '@katman/archive'
 import {
   familiarReference,
   isReference,
   parseReference,
+  type Platform,
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
@@ -10,9 +11,11 @@ import { loadImage, type Store } from '@katman/store'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { hostPlatform } from '../host-platform.ts'
+import { parsePlatforms } from '../platform-list.ts'
 
 export interface LoadFlags {
   readonly input: string | undefined
+  readonly platform: readonly string[]
   readonly quiet: boolean
 }
 
@@ -23,9 +26,12 @@ export async function run(context: Context, flags: LoadFlags): Promise<void> {
     throw new CommandFailure('requested load from stdin, but stdin is empty')
   }
   try {
+    const platforms = parsePlatforms(flags.platform)
     await using store = await context.openStore()
     await using archive = await openArchive(input || context.stdin, { signal: context.signal })
-    for (const image of archive.images) await loadOne(context, store, archive, image)
+    for (const image of archive.images) {
+      await loadOne(context, store, archive, image, platforms)
+    }
   } catch (error) {
     throw plainFailure(error)
   }
@@ -35,7 +41,8 @@ async function loadOne(
   context: Context,
   store: Store,
   archive: Archive,
-  image: Archive['images'][number],
+  image: ArchiveImage,
+  platforms: readonly Platform[],
 ): Promise<void> {
   const say = (line: string): void => context.stdout.write(`${line}\n`)
   const names: Reference[] = image.names
@@ -44,6 +51,7 @@ async function loadOne(
     .filter((name) => name.digest === undefined)
   const { images, replaced } = await loadImage(store, archive, image.descriptor, names, {
     has: (descriptor) => archive.has(descriptor),
+    platforms,
     shown: hostPlatform(),
     signal: context.signal,
     now: context.now,

@@ -7,19 +7,20 @@ import {
   familiarName,
   isIndexType,
   parseManifest,
-  parsePlatform,
   parseReference,
+  type Platform,
   type Reference,
 } from '@katman/oci'
-import { findImage, type ImageView, loadImages, selectPlatform, type Store } from '@katman/store'
+import { findImage, type ImageView, loadImages, selectPlatforms, type Store } from '@katman/store'
 import { readVerified } from '@katman/transfer'
 import type { Context } from '../context.ts'
 import { CommandFailure, daemonFailure, dockerText, plainFailure } from '../failure.ts'
+import { parsePlatforms } from '../platform-list.ts'
 import { writeFileWhole } from '../write-file.ts'
 
 export interface SaveFlags {
   readonly output: string | undefined
-  readonly platform: string | undefined
+  readonly platform: readonly string[]
 }
 
 /** `save IMAGE...` */
@@ -33,8 +34,9 @@ export async function run(
     throw new CommandFailure('cowardly refusing to save to a terminal. Use the -o flag or redirect')
   }
   if (output) checkOutput(output)
+  const platforms = parsePlatforms(flags.platform)
   await using store = await context.openStore()
-  const images = await imagesToSave(store, names, flags.platform)
+  const images = await imagesToSave(store, names, platforms)
   const bytes = saveArchive(store, images, {
     has: (descriptor) => store.has(descriptor),
     signal: context.signal,
@@ -50,12 +52,12 @@ export async function run(
 async function imagesToSave(
   store: Store,
   names: readonly string[],
-  platform: string | undefined,
+  platforms: readonly Platform[],
 ): Promise<readonly SavedImage[]> {
   const views = await loadImages(store)
   const saved = new Map<string, SavedImage>()
   for (const name of names) {
-    for (const one of await findSaved(store, views, name, platform)) {
+    for (const one of await findSaved(store, views, name, platforms)) {
       const known = saved.get(one.root.digest)
       const all = [...(known?.names ?? []), ...one.names]
       const unique = new Map(all.map((reference) => [JSON.stringify(reference), reference]))
@@ -70,7 +72,7 @@ async function findSaved(
   store: Store,
   views: readonly ImageView[],
   name: string,
-  platform: string | undefined,
+  platforms: readonly Platform[],
 ): Promise<readonly SavedImage[]> {
   const repository = repositoryOf(name)
   const tags = views
@@ -78,7 +80,7 @@ async function findSaved(
     .filter(({ tag }) => repository !== undefined && tag.repository === repository)
   if (tags.length > 0) {
     const saved = tags.map(({ image, tag }) =>
-      savedImage(store, image, tag.record.target, [tag.reference], platform),
+      savedImage(store, image, tag.record.target, [tag.reference], platforms),
     )
     return Promise.all(saved)
   }
@@ -86,7 +88,7 @@ async function findSaved(
     const { image, name: found } = findImage(views, name)
     const isTag = found?.reference.tag !== undefined
     const target = found?.record.target ?? image.record.manifest
-    return [await savedImage(store, image, target, isTag ? [found.reference] : [], platform)]
+    return [await savedImage(store, image, target, isTag ? [found.reference] : [], platforms)]
   } catch (error) {
     // docker names it as it was typed.
     const text = dockerText(error)
@@ -101,15 +103,21 @@ async function savedImage(
   image: ImageView,
   target: Descriptor,
   names: readonly Reference[],
-  platform: string | undefined,
+  platforms: readonly Platform[],
 ): Promise<SavedImage> {
-  const { manifest } = image.record
-  if (!platform) return { root: target, manifest, names }
-  const wanted = parsePlatform(platform)
-  if (!isIndexType(target.mediaType)) return { root: target, manifest, names }
+  const { manifest, platform } = image.record
+  if (platforms.length === 0) return { root: target, manifest, names }
+  if (!isIndexType(target.mediaType)) {
+    selectPlatforms([{ ...target, platform }], platforms)
+    return { root: target, manifest, names }
+  }
   const index = parseManifest(await readVerified(store, target), target.mediaType)
-  const [entry] = index.kind === 'index' ? selectPlatform(index, wanted) : [target]
-  return { root: entry ?? target, manifest: entry ?? target, names }
+  const entries = index.kind === 'index' ? selectPlatforms(index.manifests, platforms) : []
+  const [first = target, ...others] = entries
+  // One image stands for itself; several keep their index.
+  if (others.length === 0) return { root: first, manifest: first, names }
+  const isShown = entries.some(({ digest }) => digest === manifest.digest)
+  return { root: target, manifest: isShown ? manifest : first, names, entries }
 }
 
 /** The repository, as it is shown, when the text is a name without tag and digest. */
