@@ -16,6 +16,7 @@ export const folders = [
   'layers',
   'referrers',
   'ingest',
+  'uploads',
   'leases',
   'locks',
   'tmp',

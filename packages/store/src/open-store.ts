@@ -16,6 +16,7 @@ import { readReferrers } from './referrer-files.ts'
 import { resolveName } from './resolve.ts'
 import { openRoot } from './root.ts'
 import type { Store } from './store.ts'
+import { openUploadLedger } from './upload-ledger.ts'
 import { hasContent, writeContent } from './write.ts'
 
 export interface StoreOptions {
@@ -76,6 +77,7 @@ function storeOf(context: StoreContext): Omit<Store, typeof Symbol.asyncDispose>
   return {
     name: context.name,
     root: context.layout.root,
+    uploads: openUploadLedger(context),
     resolve: async (reference) => resolveName(context, reference),
     open: (descriptor, call) => openBlob(context, descriptor, call),
     has: (descriptor, call = {}) => hasContent(context, descriptor, call.diffID),

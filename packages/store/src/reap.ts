@@ -8,6 +8,7 @@ import { digestOfFileName } from './layout.ts'
 import { ifDead } from './lease.ts'
 import { removeTree } from './publish.ts'
 import { listed } from './reference-files.ts'
+import { reapUploads } from './upload-ledger.ts'
 
 const maxIngestAgeMs = 24 * 60 * 60 * 1000
 
@@ -25,6 +26,7 @@ export function reapAbandoned(context: StoreContext): readonly ReapedIngest[] {
   reapLeases(context)
   reapTemporary(context)
   reapUnnamed(context)
+  reapUploads(context)
   const { layout } = context
   return listed(context, layout.folder('ingest')).flatMap((name) => {
     const digest = digestOfFileName(name)

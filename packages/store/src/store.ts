@@ -5,6 +5,7 @@ import type { CheckOptions, CheckResult } from './check-state.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import type { CollectOptions, CollectResult } from './collect-garbage.ts'
 import type { ImageRecord, ReferenceRecord } from './records.ts'
+import type { UploadLedger } from './upload-ledger.ts'
 
 /**
  * The local place. Many processes open the same root at once; the file system is the truth.
@@ -17,6 +18,8 @@ import type { ImageRecord, ReferenceRecord } from './records.ts'
  */
 export interface Store extends Source, Target, ReferrerSource, AsyncDisposable {
   readonly root: string
+  /** Where a registry client remembers what it has not sent whole. */
+  readonly uploads: UploadLedger
   /** Every name, sorted by name. */
   references(options?: CallOptions): Promise<readonly ReferenceRecord[]>
   /**

@@ -50,7 +50,7 @@ export async function run(
   say(`The push refers to repository [${canonicalName(reference)}]`)
   const names = namesToPush(images, reference, flags.allTags)
   const mountSources = await mountSourcesOf(images, reference)
-  const repository = remote.repository(reference, { mountSources })
+  const repository = remote.repository(reference, { mountSources, uploadLedger: store.uploads })
   for (const one of names) {
     const { target, missing } = await pushOne({ context, store, repository, platform, flags }, one)
     say(`${one.reference.tag}: digest: ${target.digest} size: ${target.size}`)

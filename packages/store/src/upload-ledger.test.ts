@@ -1,0 +1,67 @@
+import { readdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseDigest } from '@katman/oci'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openStore } from './open-store.ts'
+
+const digest = parseDigest(`sha256:${'7'.repeat(64)}`)
+const upload = { registry: 'registry.example', repository: 'team/app', digest }
+const location = 'https://registry.example/v2/team/app/blobs/uploads/1?_state=x%2B'
+const day = 24 * 3600_000
+
+let root: string
+
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'katman-ledger-'))
+})
+afterEach(() => rm(root, { recursive: true, force: true }))
+
+describe('the uploads of a store', () => {
+  it('are remembered for the next one that opens it, until they are done', async () => {
+    {
+      await using store = await openStore({ root })
+      const entry = await store.uploads.take(upload)
+      expect(entry?.location).toBeUndefined()
+      await entry?.remember('https://registry.example/older')
+      await entry?.remember(location)
+      await entry?.release({ keep: true })
+    }
+    await using store = await openStore({ root })
+    const other = await store.uploads.take({ ...upload, repository: 'team/other' })
+    expect(other?.location).toBeUndefined()
+    const entry = await store.uploads.take(upload)
+    expect(entry?.location).toBe(location)
+    await entry?.release({ keep: false })
+    expect((await store.uploads.take(upload))?.location).toBeUndefined()
+  })
+
+  it('have one owner at a time', async () => {
+    await using first = await openStore({ root })
+    await using second = await openStore({ root })
+    const entry = await first.uploads.take(upload)
+    await entry?.remember(location)
+    expect(await second.uploads.take(upload)).toBeUndefined()
+    await entry?.release({ keep: true })
+    expect((await second.uploads.take(upload))?.location).toBe(location)
+  })
+
+  it('are collected after a week, unless somebody works on them', async () => {
+    let now = new Date()
+    await using store = await openStore({ root, now: () => now })
+    for (const keep of ['left', 'held']) {
+      const entry = await store.uploads.take({ ...upload, repository: keep })
+      await entry?.remember(location)
+      if (keep === 'left') await entry?.release({ keep: true })
+    }
+    await using other = await openStore({ root, now: () => now })
+    now = new Date(now.getTime() + 6 * day)
+    await other.collectGarbage()
+    expect(readdirSync(path.join(root, 'uploads'))).toHaveLength(2)
+    now = new Date(now.getTime() + 2 * day)
+    await other.collectGarbage()
+    expect(readdirSync(path.join(root, 'uploads'))).toHaveLength(1)
+    expect((await other.check({ level: 'hash' })).problems).toEqual([])
+  })
+})
