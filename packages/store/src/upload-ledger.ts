@@ -25,7 +25,7 @@ export interface UploadLedger {
   take(upload: UploadName): Promise<UploadEntry | undefined>
 }
 
-export interface UploadEntry {
+interface UploadEntry {
   /** What was remembered last. Only a hint: the registry knows better. */
   readonly location: string | undefined
   remember(location: string): Promise<void>
