@@ -125,14 +125,27 @@ describe('verify', () => {
   it('shows what was checked, also as JSON', async () => {
     await run('sign', '--key', file('own.key'), '-a', 'commit=1f2e', image)
     const shown = await run('verify', '--key', file('own.pub'), image)
+    const signature = [
+      `  made with key sha256:[0-9a-f]{64}`,
+      '  over exactly this digest',
+      `  for the name ${image} \\(not compared: no --identity\\)`,
+      '  says commit=1f2e',
+    ].join('\n')
     expect(shown.stdout).toMatch(
-      /^.*: verified\nDigest: sha256:.*\nSignature:\n {2}made with key sha256:[0-9a-f]{64}\n {2}over exactly this digest\n {2}for the name .*\n {2}says commit=1f2e\n$/,
+      new RegExp(
+        `^${image}: verified\nDigest: ${index}\n` +
+          `Signature \\(under the tag of the image\\):\n${signature}\n` +
+          `Signature \\(Sigstore bundle\\):\n${signature}\nNot checked: a transparency log\n$`,
+      ),
     )
     const json = await run('verify', '--key', file('own.pub'), '--format', 'json', image)
     expect(JSON.parse(json.stdout)).toMatchObject({
       name: image,
       digest: index,
-      signatures: [{ digest: index, identity: image, annotations: { commit: '1f2e' } }],
+      signatures: [
+        { layout: 'tag', digest: index, identity: image, annotations: { commit: '1f2e' } },
+        { layout: 'bundle', digest: index, identity: image, annotations: { commit: '1f2e' } },
+      ],
     })
   })
 

@@ -40,6 +40,16 @@ export const signCommands: readonly Command[] = [
       },
       { name: 'key', type: 'string', help: 'Private key: a file, or env://VARIABLE' },
       {
+        name: 'layout',
+        type: 'string',
+        default: 'both',
+        help: "Where it goes: 'tag', 'bundle' (cosign 3) or 'both'",
+        check: (value) =>
+          ['tag', 'bundle', 'both'].includes(value)
+            ? undefined
+            : "choose 'tag', 'bundle' or 'both'",
+      },
+      {
         name: 'recursive',
         short: 'r',
         type: 'bool',

@@ -1,5 +1,6 @@
 import { randomBytes, scrypt, type ScryptOptions } from 'node:crypto'
-import { JsonNumber, type JsonObject, type JsonValue, KatmanError, parseJson } from '@katman/oci'
+import { type JsonObject, type JsonValue, KatmanError, parseJson } from '@katman/oci'
+import { asObject } from './json-object.ts'
 import { keyInvalid } from './pem.ts'
 
 /** What cosign and others derive the key with: 64 MiB of memory. */
@@ -55,9 +56,8 @@ interface Envelope {
 function readEnvelope(bytes: Uint8Array, what: string): Envelope {
   const fail = (reason: string): KatmanError => keyInvalid(what, `encrypted key: ${reason}`)
   const object = (value: JsonValue | undefined, name: string): JsonObject => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      if (!(value instanceof JsonNumber)) return value
-    }
+    const found = asObject(value)
+    if (found !== undefined) return found
     throw fail(`${name} is not an object`)
   }
   const root = object(parseJson(bytes, what), 'it')

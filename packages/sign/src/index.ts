@@ -6,9 +6,8 @@ export {
   readPublicKeys,
 } from './keys.ts'
 export { signImage, type SignOptions } from './sign-image.ts'
-export type { SignedClaim } from './simple-signing.ts'
 export {
-  keyFingerprint,
+  type SignatureLayout,
   type VerifiedSignature,
   verifyImage,
   type VerifyOptions,

@@ -1,4 +1,5 @@
 import {
+  createHash,
   createPrivateKey,
   createPublicKey,
   generateKeyPair as generate,
@@ -65,6 +66,14 @@ export function readPublicKeys(text: string, what: string): readonly KeyObject[]
 export function publicKeyPem(key: KeyObject): string {
   const half = key.type === 'public' ? key : createPublicKey(key)
   return formatPem('PUBLIC KEY', half.export({ format: 'der', type: 'spki' }))
+}
+
+/** SHA-256 of a public key (its SPKI), as hex. */
+export function keyFingerprint(key: KeyObject): string {
+  const half = key.type === 'public' ? key : createPublicKey(key)
+  return createHash('sha256')
+    .update(half.export({ format: 'der', type: 'spki' }))
+    .digest('hex')
 }
 
 /** Signs with SHA-256 as cosign does (Ed25519 hashes by itself). ECDSA signatures are in DER. */

@@ -1,12 +1,12 @@
 import {
   type Digest,
   isDigest,
-  JsonNumber,
   type JsonObject,
   type JsonValue,
   KatmanError,
   parseJson,
 } from '@katman/oci'
+import { asObject, textsOf } from './json-object.ts'
 
 /** What a simple signing payload says (containers-signature(5)). */
 export interface SignedClaim {
@@ -61,27 +61,11 @@ function objectOf(
   what: string,
   known: readonly string[],
 ): JsonObject {
-  if (
-    typeof value !== 'object' ||
-    value === null ||
-    Array.isArray(value) ||
-    value instanceof JsonNumber
-  ) {
-    throw invalid(`${what} is not an object`)
-  }
-  const unknown = Object.keys(value).find((key) => !known.includes(key))
+  const object = asObject(value)
+  if (object === undefined) throw invalid(`${what} is not an object`)
+  const unknown = Object.keys(object).find((key) => !known.includes(key))
   if (unknown !== undefined) throw invalid(`${what} has an unknown field`)
-  return value
-}
-
-/** Only texts: what else stands there says nothing to us. */
-function textsOf(value: JsonValue | undefined): Readonly<Record<string, string>> {
-  const texts = Object.create(null) as Record<string, string>
-  if (typeof value !== 'object' || value === null || value instanceof JsonNumber) return texts
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text === 'string') texts[key] = text
-  }
-  return texts
+  return object
 }
 
 function invalid(reason: string): KatmanError {

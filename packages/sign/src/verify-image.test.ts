@@ -2,9 +2,12 @@ import { type KeyObject, generateKeyPairSync } from 'node:crypto'
 import { type Descriptor, mediaTypes } from '@katman/oci'
 import { type MemoryPlace, openMemoryPlace } from '@katman/transfer'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { addBundle, bundleType } from './bundle-signatures.ts'
+import { type Envelope, signedBytes } from './dsse.ts'
 import { signBytes } from './keys.ts'
 import { signImage } from './sign-image.ts'
 import { formatClaim } from './simple-signing.ts'
+import { formatStatement } from './statement.ts'
 import { addTagSignature, signatureTag } from './tag-signatures.ts'
 import { verifyImage } from './verify-image.ts'
 
@@ -38,16 +41,18 @@ describe('signImage and verifyImage', () => {
     expect(await sign(pair.privateKey, { who: 'me' })).toBe(true)
     const found = await verifyImage(place, image, { keys })
     expect(found).toMatchObject([
-      { digest: image.digest, identity, annotations: {} },
-      { digest: image.digest, identity, annotations: { who: 'me' } },
+      { layout: 'tag', digest: image.digest, identity, annotations: {} },
+      { layout: 'tag', digest: image.digest, identity, annotations: { who: 'me' } },
+      { layout: 'bundle', digest: image.digest, identity, annotations: {} },
+      { layout: 'bundle', digest: image.digest, identity, annotations: { who: 'me' } },
     ])
   })
 
   it('keep the signatures of others', async () => {
     await sign(stranger.privateKey)
     await sign()
-    expect(await verifyImage(place, image, { keys: [stranger.publicKey] })).toHaveLength(1)
-    expect(await verifyImage(place, image, { keys })).toHaveLength(1)
+    expect(await verifyImage(place, image, { keys: [stranger.publicKey] })).toHaveLength(2)
+    expect(await verifyImage(place, image, { keys })).toHaveLength(2)
   })
 
   it('look at 100 signatures, not more', async () => {
@@ -97,7 +102,7 @@ describe('verifyImage', () => {
     const signature = signBytes(pair.privateKey, payload)
     const changed = Buffer.from(payload.toString().replace(other.digest, image.digest))
     await addTagSignature(place, image.digest, { payload: changed, signature })
-    await refused({}, 'SIGNATURE_INVALID', /payload was changed/)
+    await refused({}, 'SIGNATURE_INVALID', /what it signs was changed/)
   })
 
   it('refuses a signed payload that does not read (CVE-2026-39395)', async () => {
@@ -123,6 +128,66 @@ describe('verifyImage', () => {
     const acceptIdentity = (text: string): boolean => text === 'registry.example/team/other:1'
     await refused({ acceptIdentity }, 'SIGNATURE_INVALID', /for the name/)
     await refused({ annotations: { who: 'you' } }, 'SIGNATURE_INVALID', /does not say who=you/)
-    expect(await verifyImage(place, image, { keys, annotations: { who: 'me' } })).toHaveLength(1)
+    expect(await verifyImage(place, image, { keys, annotations: { who: 'me' } })).toHaveLength(2)
   })
+})
+
+describe('bundles', () => {
+  const only = { layouts: ['bundle'] } as const
+
+  async function attachBundle(message: Pick<Envelope, 'payload' | 'payloadType'>): Promise<void> {
+    const signature = signBytes(pair.privateKey, signedBytes(message))
+    const envelope = { ...message, signature }
+    await addBundle(place, image, { envelope, key: pair.publicKey, now: new Date(0) })
+  }
+  const refused = (text: RegExp) =>
+    expect(verifyImage(place, image, { keys, ...only })).rejects.toMatchObject({
+      code: 'SIGNATURE_INVALID',
+      message: expect.stringMatching(text) as string,
+    })
+
+  it('are refused for another image, with another key, and as attestations', async () => {
+    await attachBundle(formatStatement(other.digest, { annotations: {} }))
+    await refused(/is for another image/)
+    const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
+    const byStranger = verifyImage(place, image, { keys: [stranger], ...only })
+    await expect(byStranger).rejects.toThrow(/not made with the key/)
+    const { payload, payloadType } = formatStatement(image.digest, { annotations: {} })
+    const attestation = payload
+      .toString()
+      .replace(/https:\/\/sigstore[^"]*/, 'https://spdx.dev/Document')
+    await attachBundle({ payloadType, payload: Buffer.from(attestation) })
+    await refused(/attests https:\/\/spdx.dev\/Document and signs no image/)
+  })
+
+  it('are refused when the signed message does not read', async () => {
+    const { payload, payloadType } = formatStatement(image.digest, { annotations: {} })
+    const said = payload.toString()
+    for (const text of ['null', '{}', said.replace('_type', 'type'), `${said} `.repeat(2)]) {
+      await attachBundle({ payloadType, payload: Buffer.from(text) })
+    }
+    await attachBundle({ payloadType: 'text/plain', payload })
+    await refused(/no in-toto statement/)
+  })
+
+  it('have no name when cosign made them: then none that is asked for fits', async () => {
+    await attachBundle(formatStatement(image.digest, { annotations: {} }))
+    expect(await verifyImage(place, image, { keys, ...only })).toHaveLength(1)
+    const named = verifyImage(place, image, { keys, ...only, acceptIdentity: () => true })
+    await expect(named).rejects.toThrow(/names no image/)
+  })
+
+  it('that refer to another image do not count, whatever the list says', async () => {
+    const root = await attachOther()
+    const lying = { ...place, referrers: async () => [{ ...root, artifactType: bundleType }] }
+    const result = verifyImage(lying, image, { keys, ...only })
+    await expect(result).rejects.toMatchObject({ code: 'SIGNATURE_UNKNOWN' })
+  })
+
+  async function attachOther(): Promise<Descriptor> {
+    const message = formatStatement(image.digest, { annotations: {} })
+    const signature = signBytes(pair.privateKey, signedBytes(message))
+    const envelope = { ...message, signature }
+    return addBundle(place, other, { envelope, key: pair.publicKey, now: new Date(0) })
+  }
 })

@@ -1,29 +1,40 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { type Descriptor, type Digest, isKatmanError, KatmanError } from '@katman/oci'
 import type { CallOptions, Source } from '@katman/transfer'
-import { verifyBytes } from './keys.ts'
-import { parseClaim, type SignedClaim } from './simple-signing.ts'
+import { parseKeyBundle, readBundles } from './bundle-signatures.ts'
+import { signedBytes } from './dsse.ts'
+import { keyFingerprint, verifyBytes } from './keys.ts'
+import { parseClaim } from './simple-signing.ts'
+import { parseStatement, type Statement } from './statement.ts'
 import { readTagSignatures, type TagSignature } from './tag-signatures.ts'
+
+/** How a signature lies beside its image: under a tag, or as a Sigstore bundle that refers to it. */
+export type SignatureLayout = 'tag' | 'bundle'
 
 export interface VerifyOptions extends CallOptions {
   /** A signature by one of these is enough. */
   readonly keys: readonly KeyObject[]
-  /** True for the name a signature may vouch for. Default: any. */
-  readonly acceptIdentity?: (identity: string) => boolean
+  /** True for the name a signature may vouch for. Default: any, also none. */
+  readonly acceptIdentity?: ((identity: string) => boolean) | undefined
   /** What a signature must say beside. */
   readonly annotations?: Readonly<Record<string, string>>
+  /** Where to look. Default: in both. */
+  readonly layouts?: readonly SignatureLayout[]
 }
 
 /** A signature that holds. */
-export interface VerifiedSignature extends SignedClaim {
+export interface VerifiedSignature extends Statement {
+  readonly layout: SignatureLayout
+  /** The manifest or index that was signed. */
+  readonly digest: Digest
   /** SHA-256 of the public key (its SPKI), as hex. */
   readonly key: string
 }
 
 /**
  * The signatures of a manifest or index that one of the keys made for exactly this digest: at least one. What was not
- * verified is never used, and a payload that does not read counts as none. Throws `SIGNATURE_UNKNOWN` when nothing
- * is signed, `SIGNATURE_INVALID` when no signature holds, with the reason of each.
+ * verified is never used, and what does not read counts as no signature. Throws `SIGNATURE_UNKNOWN` when nothing is
+ * signed, `SIGNATURE_INVALID` when no signature holds, with the reason of each.
  */
 export async function verifyImage(
   source: Source,
@@ -31,17 +42,28 @@ export async function verifyImage(
   options: VerifyOptions,
 ): Promise<readonly VerifiedSignature[]> {
   const { digest } = image
-  const signatures = await readTagSignatures(source, digest, { signal: options.signal })
-  const verified: VerifiedSignature[] = []
-  const reasons: string[] = []
-  for (const signature of signatures) {
-    const result = checkTagSignature(signature, digest, options)
-    if (typeof result === 'string') reasons.push(result)
-    else verified.push(result)
+  const { layouts = ['tag', 'bundle'], signal } = options
+  const results: (VerifiedSignature | string)[] = []
+  if (layouts.includes('tag')) {
+    for (const signature of await readTagSignatures(source, digest, { signal })) {
+      results.push(checked(() => checkTagSignature(signature, digest, options)))
+    }
   }
+  if (layouts.includes('bundle')) {
+    for (const bundle of await readBundles(source, image, { signal })) {
+      results.push(checked(() => checkBundle(bundle, digest, options)))
+    }
+  }
+  const verified = results.filter((result) => typeof result !== 'string')
   if (verified.length > 0) return verified
-  throw notVerified(source, digest, reasons)
+  throw notVerified(
+    source,
+    digest,
+    results.filter((result) => typeof result === 'string'),
+  )
 }
+
+const otherKey = 'a signature was not made with the key, or what it signs was changed'
 
 /** The claim of a signature that holds, or why it does not. */
 function checkTagSignature(
@@ -50,31 +72,52 @@ function checkTagSignature(
   options: VerifyOptions,
 ): VerifiedSignature | string {
   const key = options.keys.find((one) => verifyBytes(one, payload, signature))
-  if (key === undefined) return 'a signature was not made with the key, or its payload was changed'
-  let claim: SignedClaim
+  if (key === undefined) return otherKey
+  const claim = parseClaim(payload)
+  if (claim.digest !== digest) return `a signature is for ${claim.digest}`
+  const said = { ...claim, key: keyFingerprint(key) }
+  return whyUnwanted(claim, options) ?? { layout: 'tag', ...said }
+}
+
+function checkBundle(
+  bytes: Uint8Array,
+  digest: Digest,
+  options: VerifyOptions,
+): VerifiedSignature | string {
+  const envelope = parseKeyBundle(bytes)
+  const signed = signedBytes(envelope)
+  const key = options.keys.find((one) => verifyBytes(one, signed, envelope.signature))
+  if (key === undefined) return otherKey
+  const statement = parseStatement(envelope, digest)
+  if (statement === undefined) return 'a bundle is for another image'
+  if (typeof statement === 'string') return `a bundle attests ${statement} and signs no image`
+  const said = { digest, ...statement, key: keyFingerprint(key) }
+  return whyUnwanted(statement, options) ?? { layout: 'bundle', ...said }
+}
+
+/** Why a verified statement is not the one asked for. */
+function whyUnwanted(
+  { identity, annotations }: Statement,
+  options: Pick<VerifyOptions, 'acceptIdentity' | 'annotations'>,
+): string | undefined {
+  const { acceptIdentity } = options
+  if (acceptIdentity !== undefined) {
+    if (identity === undefined) return 'a signature names no image'
+    if (!acceptIdentity(identity)) return `a signature is for the name ${JSON.stringify(identity)}`
+  }
+  const missing = Object.entries(options.annotations ?? {}).find(
+    ([name, value]) => annotations[name] !== value,
+  )
+  return missing === undefined ? undefined : `a signature does not say ${missing.join('=')}`
+}
+
+function checked(check: () => VerifiedSignature | string): VerifiedSignature | string {
   try {
-    claim = parseClaim(payload)
+    return check()
   } catch (error) {
     if (isKatmanError(error)) return error.message
     throw error
   }
-  if (claim.digest !== digest) return `a signature is for ${claim.digest}`
-  if (options.acceptIdentity?.(claim.identity) === false) {
-    return `a signature is for the name ${JSON.stringify(claim.identity)}`
-  }
-  const missing = Object.entries(options.annotations ?? {}).find(
-    ([name, value]) => claim.annotations[name] !== value,
-  )
-  if (missing !== undefined) return `a signature does not say ${missing.join('=')}`
-  return { ...claim, key: keyFingerprint(key) }
-}
-
-/** SHA-256 of a public key, as hex. */
-export function keyFingerprint(key: KeyObject): string {
-  const half = key.type === 'public' ? key : createPublicKey(key)
-  return createHash('sha256')
-    .update(half.export({ format: 'der', type: 'spki' }))
-    .digest('hex')
 }
 
 function notVerified(source: Source, digest: Digest, reasons: readonly string[]): KatmanError {

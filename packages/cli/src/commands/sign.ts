@@ -9,7 +9,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
-import { readPrivateKey, signImage } from '@katman/sign'
+import { readPrivateKey, signImage, type SignOptions } from '@katman/sign'
 import { readVerified, type Source } from '@katman/transfer'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
@@ -19,8 +19,11 @@ export interface SignFlags {
   readonly annotations: readonly string[]
   readonly identity: string | undefined
   readonly key: string | undefined
+  readonly layout: string
   readonly recursive: boolean
 }
+
+const layouts = ['tag', 'bundle'] as const
 
 /** `sign --key KEY NAME[:TAG|@DIGEST]` */
 export async function run(
@@ -41,9 +44,16 @@ export async function run(
     const call = { signal: context.signal }
     const root = await repository.resolve(reference.digest ?? reference.tag ?? defaultTag, call)
     const images = flags.recursive ? await withEntries(repository, root, context) : [root]
-    const annotations = annotationsOf(flags.annotations)
+    const options: SignOptions = {
+      ...call,
+      key,
+      identity,
+      annotations: annotationsOf(flags.annotations),
+      layouts: layouts.filter((one) => flags.layout === 'both' || flags.layout === one),
+      now: context.now,
+    }
     for (const image of images) {
-      const isNew = await signImage(repository, image, { ...call, key, identity, annotations })
+      const isNew = await signImage(repository, image, options)
       const what = isNew ? 'Signed' : 'Already signed'
       context.stdout.write(`${what} ${canonicalName(reference)}@${image.digest} for ${identity}\n`)
     }

@@ -79,15 +79,21 @@ function textOf(
   isNameChecked: boolean,
 ): string {
   const lines = [`${escapeTerminal(name)}: verified`, `Digest: ${digest}`]
-  for (const { identity, key, annotations } of signatures) {
+  for (const { layout, identity, key, annotations } of signatures) {
     const said = Object.entries(annotations).map((pair) => escapeTerminal(pair.join('=')))
     lines.push(
-      'Signature:',
+      layout === 'tag' ? 'Signature (under the tag of the image):' : 'Signature (Sigstore bundle):',
       `  made with key sha256:${key}`,
       '  over exactly this digest',
-      `  for the name ${escapeTerminal(identity)}${isNameChecked ? '' : ' (not compared: no --identity)'}`,
+      nameLine(identity, isNameChecked),
       ...(said.length === 0 ? [] : [`  says ${said.join(', ')}`]),
     )
   }
+  lines.push('Not checked: a transparency log')
   return `${lines.join('\n')}\n`
+}
+
+function nameLine(identity: string | undefined, isChecked: boolean): string {
+  if (identity === undefined) return '  for no name'
+  return `  for the name ${escapeTerminal(identity)}${isChecked ? '' : ' (not compared: no --identity)'}`
 }

@@ -1,0 +1,93 @@
+import type { KeyObject } from 'node:crypto'
+import {
+  type Descriptor,
+  isManifestType,
+  type JsonObject,
+  mediaTypes,
+  parseJson,
+  parseManifest,
+} from '@katman/oci'
+import {
+  type CallOptions,
+  copyContent,
+  isReferrerSource,
+  openMemoryPlace,
+  readVerified,
+  type Source,
+  type Target,
+} from '@katman/transfer'
+import { bundleInvalid, type Envelope, envelopeJson, parseEnvelope } from './dsse.ts'
+import { asObject } from './json-object.ts'
+import { keyFingerprint } from './keys.ts'
+import { signPredicate } from './statement.ts'
+
+/** The media type of a bundle, and the artifact type of the manifest that holds it. */
+export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+const bundlePrefix = 'application/vnd.dev.sigstore.bundle'
+/** More bundles of one image are not looked at. */
+const maxBundles = 100
+const maxBundleBytes = 1024 * 1024
+
+/** The bundles that refer to a content, as they are; none is no error. */
+export async function readBundles(
+  source: Source,
+  { digest }: Descriptor,
+  call: CallOptions = {},
+): Promise<readonly Uint8Array[]> {
+  if (!isReferrerSource(source)) return []
+  const bundles: Uint8Array[] = []
+  for (const referrer of (await source.referrers({ digest }, call)).slice(0, 10 * maxBundles)) {
+    if (bundles.length === maxBundles) break
+    const { artifactType = '', mediaType } = referrer
+    if (!artifactType.startsWith(bundlePrefix) || !isManifestType(mediaType)) continue
+    const manifest = parseManifest(await readVerified(source, referrer, call), mediaType)
+    if (manifest.kind !== 'manifest' || manifest.subject?.digest !== digest) continue
+    const [layer] = manifest.layers
+    const isBundle = layer?.mediaType.startsWith(bundlePrefix) && layer.size <= maxBundleBytes
+    if (layer !== undefined && isBundle) bundles.push(await readVerified(source, layer, call))
+  }
+  return bundles
+}
+
+/** Writes a bundle that was signed with a key, and lets it refer to the image. */
+export async function addBundle(
+  target: Target,
+  image: Descriptor,
+  signed: { readonly envelope: Envelope; readonly key: KeyObject; readonly now: Date },
+  call: CallOptions = {},
+): Promise<Descriptor> {
+  const hint = Buffer.from(keyFingerprint(signed.key), 'hex').toString('base64')
+  const bundle = {
+    mediaType: bundleType,
+    verificationMaterial: { publicKey: { hint } },
+    dsseEnvelope: envelopeJson(signed.envelope),
+  }
+  const place = openMemoryPlace('new bundle')
+  const { mediaType, digest, size } = image
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    artifactType: bundleType,
+    config: place.add(mediaTypes.ociEmpty, Buffer.from('{}')),
+    layers: [place.add(bundleType, Buffer.from(JSON.stringify(bundle)))],
+    subject: { mediaType, digest, size },
+    annotations: {
+      'dev.sigstore.bundle.content': 'dsse-envelope',
+      'dev.sigstore.bundle.predicateType': signPredicate,
+      'org.opencontainers.image.created': signed.now.toISOString(),
+    },
+  }
+  const root = place.add(mediaTypes.ociManifest, Buffer.from(JSON.stringify(manifest)))
+  await copyContent(place, target, root, { ...call, readFrom: 'source' })
+  return root
+}
+
+/** A bundle as far as a key can verify it. Throws `BUNDLE_INVALID`, `JSON_INVALID`. */
+export function parseKeyBundle(bytes: Uint8Array): Envelope {
+  const root: JsonObject | undefined = asObject(parseJson(bytes, 'Sigstore bundle'))
+  const type = root?.['mediaType']
+  if (typeof type !== 'string' || !type.startsWith(bundlePrefix)) {
+    throw bundleInvalid('its media type is unknown')
+  }
+  return parseEnvelope(root?.['dsseEnvelope'])
+}
