@@ -8,6 +8,7 @@ import {
   formatFlag,
   inspectFormatFlag,
   noTruncFlag,
+  referrersFlag,
 } from './shared-flags.ts'
 import { defineFlags } from './terminal/flags.ts'
 
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
         help: "Platform to choose from an index, or 'all'",
       },
       { name: 'quiet', short: 'q', type: 'bool', help: 'Print the name only' },
+      referrersFlag,
     ]),
     load: () => import('./commands/pull.ts'),
   }),
@@ -63,6 +65,7 @@ export const commands: readonly Command[] = [
       },
       { name: 'platform', type: 'string', help: 'Push only this platform of an index' },
       { name: 'quiet', short: 'q', type: 'bool', help: 'Print the name only' },
+      referrersFlag,
     ]),
     load: () => import('./commands/push.ts'),
   }),
@@ -76,8 +79,20 @@ export const commands: readonly Command[] = [
       { name: 'dry-run', type: 'bool', help: 'Only say what would move' },
       { name: 'platform', type: 'string', help: 'Copy only this platform of an index' },
       { name: 'quiet', short: 'q', type: 'bool', help: 'Print nothing' },
+      referrersFlag,
     ]),
     load: () => import('./commands/cp.ts'),
+  }),
+  defineCommand({
+    path: ['referrers'],
+    usage: '[OPTIONS] SOURCE',
+    summary: 'Show what refers to an image: signatures, SBOMs, attestations',
+    count: { min: 1, max: 1 },
+    flags: defineFlags([
+      { name: 'artifact-type', type: 'string', help: 'Only what has this type' },
+      { name: 'format', type: 'string', help: "'tree' (default) or 'json'" },
+    ]),
+    load: () => import('./commands/referrers.ts'),
   }),
   defineCommand({
     path: ['save'],

@@ -14,7 +14,13 @@ import {
   withDefaultTag,
 } from '@katman/oci'
 import { findImage, loadImages, selectPlatform, type Store } from '@katman/store'
-import { openOciLayout, readVerified, type Source } from '@katman/transfer'
+import {
+  type OciLayout,
+  openOciLayout,
+  readVerified,
+  referrerFactOf,
+  type Source,
+} from '@katman/transfer'
 import type { Context } from './context.ts'
 
 /** A place as it is typed: `alpine:3.20`, `docker://alpine`, `store:alpine`, `oci:./folder:tag`. */
@@ -75,7 +81,7 @@ export async function openSource(
     }
     case 'oci': {
       const layout = await openOciLayout(place.path)
-      const [only, second] = await layout.entries()
+      const [only, second] = await layoutImages(layout)
       const root =
         place.name === undefined && only !== undefined && second === undefined
           ? only
@@ -94,6 +100,22 @@ export async function openSource(
       return openArchived(archive, place)
     }
   }
+}
+
+const attachmentName = /^sha(?:256|384|512)-[0-9a-f]{64,128}(?:\.(?:sig|att|sbom))?$/
+
+/** The entries of a layout that are images and not what refers to them. */
+async function layoutImages(layout: OciLayout): Promise<readonly Descriptor[]> {
+  const images: Descriptor[] = []
+  for (const entry of await layout.entries()) {
+    const name = entry.annotations?.['org.opencontainers.image.ref.name']
+    if (name !== undefined && attachmentName.test(name)) continue
+    const isUnnamed = name === undefined && (await layout.has(entry))
+    const bytes = isUnnamed ? await readVerified(layout, entry) : undefined
+    if (bytes !== undefined && referrerFactOf(entry, bytes) !== undefined) continue
+    images.push(entry)
+  }
+  return images
 }
 
 async function openStored(store: Store, reference: Reference): Promise<OpenedSource> {

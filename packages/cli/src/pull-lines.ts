@@ -1,5 +1,6 @@
 import { type Digest, shortDigest } from '@katman/oci'
 import type { CopyEvent } from '@katman/transfer'
+import { escapeTerminal } from './terminal/escape.ts'
 
 /** One update of one layer's line, in docker's words. */
 export interface LayerLine {
@@ -18,7 +19,10 @@ export function createPullLines(
   show: (line: LayerLine) => void,
 ): (event: CopyEvent) => void {
   const hidden = new Set<Digest>()
+  let isReferrer = false
   return (event) => {
+    // What refers to an image comes last; its files are no layers.
+    if (isReferrer && event.type !== 'referrer') return
     switch (event.type) {
       case 'manifest':
         if (isKnownImage(event.manifest.config.digest)) {
@@ -26,6 +30,8 @@ export function createPullLines(
         }
         return
       case 'referrer':
+        show(referrerLine(event))
+        isReferrer = true
         return
       case 'present':
         if (!hidden.has(event.descriptor.digest)) {
@@ -48,6 +54,12 @@ export function createPullLines(
         event satisfies never
     }
   }
+}
+
+/** The line of what refers to an image; docker has none. */
+export function referrerLine({ descriptor }: Extract<CopyEvent, { type: 'referrer' }>): LayerLine {
+  const type = escapeTerminal(descriptor.artifactType ?? descriptor.mediaType)
+  return { id: shortDigest(descriptor.digest), status: `Referrer ${type}` }
 }
 
 function progressLine(event: Extract<CopyEvent, { type: 'progress' }>): LayerLine {

@@ -1,7 +1,7 @@
 import { type Digest, shortDigest } from '@katman/oci'
 import type { PushedLayer } from '@katman/store'
 import type { CopyEvent } from '@katman/transfer'
-import type { LayerLine } from './pull-lines.ts'
+import { type LayerLine, referrerLine } from './pull-lines.ts'
 
 /** Shows the layers of a push in docker's words: by the digest of their content, top layer first. */
 export interface PushLines {
@@ -24,6 +24,10 @@ export function createPushLines(show: (line: LayerLine) => void): PushLines {
       }
     },
     event(event) {
+      if (event.type === 'referrer') {
+        show(referrerLine(event))
+        return
+      }
       const id = 'descriptor' in event ? ids.get(event.descriptor.digest) : undefined
       if (id === undefined) return
       if (event.type === 'progress' && event.progress.state === 'mounted') mounted.add(id)
@@ -35,7 +39,9 @@ export function createPushLines(show: (line: LayerLine) => void): PushLines {
   }
 }
 
-function lineOf(event: CopyEvent): Omit<LayerLine, 'id'> | undefined {
+function lineOf(
+  event: Exclude<CopyEvent, { type: 'referrer' }>,
+): Omit<LayerLine, 'id'> | undefined {
   switch (event.type) {
     case 'present':
       return { status: 'Layer already exists' }

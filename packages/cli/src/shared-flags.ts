@@ -37,3 +37,9 @@ export const noTruncFlag = {
   type: 'bool',
   help: 'Show ids and texts whole',
 } as const satisfies FlagSpec
+
+export const referrersFlag = {
+  name: 'referrers',
+  type: 'bool',
+  help: 'Take along what refers to the image: signatures, SBOMs',
+} as const satisfies FlagSpec

@@ -60,7 +60,7 @@ export {
   type Platform,
 } from './platform.ts'
 export { matchExactPlatforms, matchPlatforms, platformMatches } from './platform-match.ts'
-export { describeReferrer, referrersTag } from './referrer.ts'
+export { cosignTag, cosignTagKinds, describeReferrer, referrersTag } from './referrer.ts'
 export {
   canonicalName,
   defaultRegistry,

@@ -29,3 +29,11 @@ export function describeReferrer(
 export function referrersTag(subject: Digest): string {
   return `${digestAlgorithm(subject)}-${digestHex(subject).slice(0, 64)}`
 }
+
+/** What cosign attaches by tags instead of subjects. */
+export const cosignTagKinds = ['sig', 'att', 'sbom'] as const
+
+/** The tag under which cosign attaches signatures (`sig`), attestations (`att`) or an SBOM to a content. */
+export function cosignTag(subject: Digest, kind: (typeof cosignTagKinds)[number]): string {
+  return `${digestAlgorithm(subject)}-${digestHex(subject)}.${kind}`
+}

@@ -30,6 +30,8 @@ export interface LoadImageOptions extends CallOptions {
   readonly platforms?: readonly Platform[]
   /** The platform a name shows. Default: the first image. */
   readonly shown?: Platform | undefined
+  /** Also copies what refers to the image. Default false. */
+  readonly referrers?: boolean
   readonly onEvent?: ((event: CopyEvent) => void) | undefined
   readonly now?: () => Date
 }
@@ -57,6 +59,7 @@ export async function loadImage(
   const result = await copyContent(source, store, target, {
     signal,
     onEvent: options.onEvent,
+    referrers: options.referrers ? true : undefined,
     select: (index) =>
       selectPlatforms(
         index.manifests.filter((entry) => has(entry)),

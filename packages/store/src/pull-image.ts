@@ -36,6 +36,8 @@ export interface PullOptions extends CallOptions {
   readonly concurrency?: number
   /** The descriptor the reference is known to resolve to, when the caller has asked already. */
   readonly resolved?: Descriptor
+  /** Also brings what refers to the image: signatures, SBOMs. Default false. */
+  readonly referrers?: boolean
   readonly onEvent?: (event: CopyEvent) => void
   /** The current time. Default: the clock. */
   readonly now?: () => Date
@@ -71,6 +73,7 @@ export async function pullImage(
     ...call,
     concurrency: options.concurrency,
     onEvent: options.onEvent,
+    referrers: options.referrers ? true : undefined,
     select: (index) => selectPlatform(index, options.platform),
     accept: (manifest, descriptor) => refuseArtifact(manifest, descriptor, reference),
   })

@@ -35,6 +35,8 @@ export interface PushOptions extends CallOptions {
   readonly platform?: Platform | undefined
   /** Blobs moved at the same time. Default 5, as docker has it. */
   readonly concurrency?: number
+  /** Also pushes what refers to the image and is here: signatures, SBOMs. Default false. */
+  readonly referrers?: boolean
   /** The layers that will be looked at, of every image bottom first, before any moves. */
   readonly onLayers?: (layers: readonly PushedLayer[]) => void
   readonly onEvent?: (event: CopyEvent) => void
@@ -74,6 +76,7 @@ export async function pushImage(
     signal: options.signal,
     concurrency: options.concurrency ?? 5,
     readFrom: 'source',
+    referrers: options.referrers ? true : undefined,
     select: (index) => index.manifests.filter((entry) => keep.has(entry.digest)),
     onEvent: options.onEvent,
   })

@@ -5,10 +5,12 @@ import {
   type Manifest,
   maxDescriptors,
 } from '@katman/oci'
+import { limit } from './limit.ts'
 import { type CallOptions, isReferrerSource, type Source } from './place.ts'
 
 /** A signature of an SBOM of an image is the second step; chains that go on longer than this are refused. */
 const maxChain = 8
+const concurrentLists = 4
 
 /** One manifest or index that was copied because it refers to another. */
 export interface CopiedReferrer {
@@ -42,11 +44,17 @@ export async function copyReferrers(
   if (!isReferrerSource(source)) throw unsupported(source)
   const copied: CopiedReferrer[] = []
   let subjects = roots
+  const slot = limit(concurrentLists)
   for (let step = 0; subjects.length > 0; step++) {
     const next: Descriptor[] = []
-    for (const subject of subjects) {
-      const wanted = step === 0 ? artifactType : undefined
-      for (const descriptor of await source.referrers(subject, { artifactType: wanted, signal })) {
+    const wanted = step === 0 ? artifactType : undefined
+    const lists = await Promise.all(
+      subjects.map((subject) =>
+        slot(() => source.referrers(subject, { artifactType: wanted, signal })),
+      ),
+    )
+    for (const [position, subject] of subjects.entries()) {
+      for (const descriptor of lists[position] ?? []) {
         if (step === maxChain) throw chainLimit(subject)
         const document = await copy({ descriptor, subject }, (one) => {
           if (one.subject?.digest !== subject.digest) throw noReferrer(descriptor, subject)

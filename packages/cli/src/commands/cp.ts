@@ -22,6 +22,7 @@ import {
   type Target,
 } from '@katman/transfer'
 import type { Context } from '../context.ts'
+import { copyCosignTags } from '../cosign-tags.ts'
 import { plainFailure } from '../failure.ts'
 import { hostPlatform } from '../host-platform.ts'
 import {
@@ -41,6 +42,7 @@ export interface CpFlags {
   readonly dryRun: boolean
   readonly platform: string | undefined
   readonly quiet: boolean
+  readonly referrers: boolean
 }
 
 /** `cp SOURCE DESTINATION` */
@@ -97,6 +99,7 @@ async function copyTo(job: CopyJob, destination: PlaceName, typed: string): Prom
       await loadImage(store, opened.source, root, [destination.reference], {
         has,
         shown: hostPlatform(),
+        referrers: flags.referrers,
         signal: context.signal,
         now: context.now,
         onEvent: progress(job),
@@ -106,6 +109,7 @@ async function copyTo(job: CopyJob, destination: PlaceName, typed: string): Prom
     case 'oci-archive':
     case 'docker-archive': {
       if (flags.dryRun) throw placeInvalid(typed, 'an archive is always written whole')
+      if (flags.referrers) throw placeInvalid(typed, 'an archive takes no referrers')
       const name = archiveName(destination.name, opened.reference)
       const manifest = await shownManifest(opened, root, hostPlatform())
       const images = [{ root, manifest, names: name === undefined ? [] : [name] }]
@@ -123,24 +127,31 @@ async function copyAndTag(
 ): Promise<void> {
   const { context, flags, opened, root } = job
   if (flags.dryRun) return dryRun(job, target)
-  await copyContent(opened.source, target, root, await copyOptions(job, progress(job)))
-  if (tag !== undefined) await target.tag(tag, root, { signal: context.signal })
+  const { signal } = context
+  const onEvent = progress(job)
+  const result = await copyContent(opened.source, target, root, await copyOptions(job, onEvent))
+  const hasTags = job.source.kind === 'docker' || job.source.kind === 'oci'
+  if (flags.referrers && hasTags) {
+    const attached = await copyCosignTags(opened.source, target, result, { signal, onEvent })
+    for (const one of attached) say(job, one.descriptor, `referrer, tag ${one.tag}`)
+  }
+  if (tag !== undefined) await target.tag(tag, root, { signal })
 }
 
 /** Asks the target for everything and says what would move. */
 async function dryRun(job: CopyJob, target: Target): Promise<void> {
   const { context, opened, root } = job
-  const say = (what: string, { digest, size }: Descriptor): void => {
+  const print = (what: string, { digest, size }: Descriptor): void => {
     context.stdout.write(`${what} ${digest} ${formatSize(size)}\n`)
   }
   const asked: Target = {
     name: target.name,
     async has(descriptor, call) {
       const isThere = await target.has(descriptor, call)
-      if (isThere) say('present ', descriptor)
+      if (isThere) print('present ', descriptor)
       return isThere
     },
-    write: async (descriptor) => say('missing ', descriptor),
+    write: async (descriptor) => print('missing ', descriptor),
   }
   await copyContent(opened.source, asked, root, await copyOptions(job, () => {}))
 }
@@ -153,6 +164,7 @@ async function copyOptions(
   return {
     signal: job.context.signal,
     readFrom: 'source',
+    referrers: job.flags.referrers ? true : undefined,
     select: (index) => index.manifests.filter((entry) => has(entry)),
     onEvent,
   }
@@ -173,26 +185,31 @@ async function presentBelow({ opened, root }: CopyJob): Promise<(entry: Descript
   return ({ digest }) => !absent.has(digest)
 }
 
-/** One line for each blob as it arrives. */
-function progress({ context, flags }: CopyJob): (event: CopyEvent) => void {
+/** One line for each blob as it arrives, and for each referrer before its blobs. */
+function progress(job: CopyJob): (event: CopyEvent) => void {
   const mounted = new Map<string, string>()
   return (event) => {
-    if (flags.quiet) return
     const id = shortDigest(event.descriptor.digest)
     if (event.type === 'progress' && event.progress.state === 'mounted') {
       mounted.set(id, event.progress.from)
     }
     const from = mounted.get(id)
     const text =
-      event.type === 'present'
-        ? 'already there'
-        : event.type !== 'copied'
-          ? undefined
-          : from === undefined
-            ? `copied, ${formatSize(event.descriptor.size)}`
-            : `mounted from ${from}`
-    if (text !== undefined) context.stderr.write(`${id}: ${escapeTerminal(text)}\n`)
+      event.type === 'referrer'
+        ? `referrer ${event.descriptor.artifactType ?? event.descriptor.mediaType}`
+        : event.type === 'present'
+          ? 'already there'
+          : event.type !== 'copied'
+            ? undefined
+            : from === undefined
+              ? `copied, ${formatSize(event.descriptor.size)}`
+              : `mounted from ${from}`
+    if (text !== undefined) say(job, event.descriptor, text)
   }
+}
+
+function say({ context, flags }: CopyJob, { digest }: Descriptor, text: string): void {
+  if (!flags.quiet) context.stderr.write(`${shortDigest(digest)}: ${escapeTerminal(text)}\n`)
 }
 
 function mountSourceOf(source: PlaceName, target: Reference): readonly string[] {

@@ -29,6 +29,7 @@ export interface PullFlags {
   readonly allTags: boolean
   readonly quiet: boolean
   readonly platform: string | undefined
+  readonly referrers: boolean
 }
 
 /** `pull NAME[:TAG|@DIGEST]` */
@@ -51,7 +52,7 @@ export async function run(
   await using store = await context.openStore()
   await using remote = await context.openRemote()
   const repository = remote.repository(reference)
-  const job: PullJob = { context, store, repository, platform, quiet: flags.quiet, say }
+  const job: PullJob = { context, store, repository, platform, flags, say }
   if (flags.allTags) {
     await pullAllTags(job, reference)
     context.stdout.write(`${canonicalName(reference)}\n`)
@@ -68,7 +69,7 @@ interface PullJob {
   readonly store: Store
   readonly repository: RemoteRepository
   readonly platform: Platform | 'all'
-  readonly quiet: boolean
+  readonly flags: PullFlags
   readonly say: (line: string) => void
 }
 
@@ -89,6 +90,7 @@ async function pullOne(job: PullJob, reference: Reference): Promise<PullResult> 
     platform: job.platform,
     shown: hostPlatform(),
     resolved,
+    referrers: job.flags.referrers,
     signal: context.signal,
     now: context.now,
     onEvent: createPullLines((id) => known.has(id), lines.update),
@@ -126,7 +128,7 @@ function layerLines(job: PullJob): ProgressLines & AsyncDisposable {
   const { stdout } = job.context
   const lines = createProgressLines({
     write: (text) => {
-      if (!job.quiet) stdout.write(text)
+      if (!job.flags.quiet) stdout.write(text)
     },
     isTerminal: stdout.isTerminal,
     columns: stdout.columns,

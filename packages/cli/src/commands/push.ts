@@ -30,6 +30,7 @@ export interface PushFlags {
   readonly allTags: boolean
   readonly platform: string | undefined
   readonly quiet: boolean
+  readonly referrers: boolean
 }
 
 /** `push NAME[:TAG]` */
@@ -85,6 +86,7 @@ async function pushOne(job: PushJob, name: ImageName): Promise<PushResult> {
     return await pushImage(store, repository, name, {
       platform,
       concurrency: pushConcurrency,
+      referrers: flags.referrers,
       signal: context.signal,
       now: context.now,
       onLayers: shown.layers,
