@@ -87,7 +87,7 @@ describe('push', () => {
     const refused = await run('push', '--platform', 'linux/arm64', `${other.host}/one:1`)
     expect(refused).toMatchObject({ exitCode: 1 })
     expect(refused.stderr).toBe(
-      `${other.host}/one:1 is not here for linux/arm64\nhint: here: linux/amd64\n`,
+      `image with reference ${other.host}/one:1 was found but does not provide the specified platform (linux/arm64)\nhint: here: linux/amd64\n`,
     )
   })
 

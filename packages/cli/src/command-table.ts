@@ -7,6 +7,7 @@ import {
   filterFlag,
   formatFlag,
   inspectFormatFlag,
+  inspectPlatformFlag,
   noTruncFlag,
   referrersFlag,
 } from './shared-flags.ts'
@@ -156,6 +157,7 @@ export const commands: readonly Command[] = [
     count: { min: 1 },
     flags: defineFlags([
       inspectFormatFlag,
+      inspectPlatformFlag,
       { name: 'size', short: 's', type: 'bool', help: 'Show sizes of containers' },
       { name: 'type', type: 'string', help: 'Only objects of this type' },
     ]),
@@ -166,7 +168,7 @@ export const commands: readonly Command[] = [
     usage: '[OPTIONS] IMAGE [IMAGE...]',
     summary: 'Show everything known about images, as JSON',
     count: { min: 1 },
-    flags: defineFlags([inspectFormatFlag]),
+    flags: defineFlags([inspectFormatFlag, inspectPlatformFlag]),
     load: () => import('./commands/image-inspect.ts'),
   }),
   defineCommand({
@@ -185,6 +187,7 @@ export const commands: readonly Command[] = [
         help: 'Print sizes and dates for people',
       },
       noTruncFlag,
+      { name: 'platform', type: 'string', help: 'Show the history of this platform' },
       { name: 'quiet', short: 'q', type: 'bool', help: 'Print ids only' },
     ]),
     load: () => import('./commands/history.ts'),
@@ -212,6 +215,11 @@ export const commands: readonly Command[] = [
       dryRunFlag,
       { name: 'force', short: 'f', type: 'bool', help: 'Remove an image with several names' },
       { name: 'no-prune', type: 'bool', help: 'Keep untagged parents' },
+      {
+        name: 'platform',
+        type: 'list',
+        help: 'Remove only this platform, from every name that has it (repeatable)',
+      },
     ]),
     load: () => import('./commands/rmi.ts'),
   }),

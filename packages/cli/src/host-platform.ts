@@ -21,5 +21,10 @@ export function hostPlatform(): Platform {
 /** `--platform`, else `DOCKER_DEFAULT_PLATFORM`, else this machine. Throws `PLATFORM_INVALID`. */
 export function chosenPlatform(flag: string | undefined, env: Environment): Platform {
   const text = flag || env['DOCKER_DEFAULT_PLATFORM']
-  return text ? parsePlatform(text) : hostPlatform()
+  return text ? typedPlatform(text) : hostPlatform()
+}
+
+/** A platform as typed; a lone operating system gets this machine's architecture. Throws `PLATFORM_INVALID`. */
+export function typedPlatform(text: string): Platform {
+  return parsePlatform(text, { defaultArchitecture: hostPlatform().architecture })
 }

@@ -1,5 +1,6 @@
+import { isKatmanError, type Platform } from '@katman/oci'
 import {
-  findImage,
+  findPlatformImage,
   type ImageDocument,
   type ImageView,
   inspectImage,
@@ -7,20 +8,28 @@ import {
   loadImages,
 } from '@katman/store'
 import type { Context } from './context.ts'
-import { CommandFailure, daemonPrefix, dockerText } from './failure.ts'
+import { CommandFailure, daemonFailure, daemonPrefix, dockerText, plainFailure } from './failure.ts'
+import { typedPlatform } from './host-platform.ts'
 import { jsonForm, nilMap, nilSlice } from './terminal/go-value.ts'
 import { inspectTemplate, type Inspected, renderInspect } from './render-inspect.ts'
 
+export interface InspectOptions {
+  readonly format: string | undefined
+  /** The type asked for; of any but images there is none. */
+  readonly kind: string
+  /** The platform of each image, as typed. Default: the one its name shows. */
+  readonly platform: string | undefined
+}
+
 /**
  * Prints images as docker's `inspect` does: what is found on stdout, a line for each that is not on stderr.
- * `kind` is the type asked for; of any but images there is none.
  */
 export async function inspectImages(
   context: Context,
-  format: string | undefined,
   names: readonly string[],
-  kind: string,
+  { format, kind, platform: typed }: InspectOptions,
 ): Promise<void> {
+  const platform = wantedPlatform(typed)
   // A template that is not well formed is told before anything is looked up.
   if (format !== undefined && format !== '' && format !== 'json') inspectTemplate(format)
   await using store = await context.openStore()
@@ -29,7 +38,7 @@ export async function inspectImages(
   const misses: string[] = []
   for (const name of names) {
     try {
-      found.push(await inspected(findImage(images, name).image))
+      found.push(await inspected(await findPlatformImage(store, images, name, { platform })))
     } catch (error) {
       misses.push(missText(name, kind, error))
     }
@@ -38,6 +47,14 @@ export async function inspectImages(
   context.stdout.write(text)
   const lines = [...(failure === undefined ? [] : [failure.message]), ...misses]
   if (lines.length > 0) throw new CommandFailure(lines.join('\n'))
+}
+
+function wantedPlatform(text: string | undefined): Platform | undefined {
+  try {
+    return text ? typedPlatform(text) : undefined
+  } catch (error) {
+    throw plainFailure(error)
+  }
 }
 
 async function inspected(image: ImageView): Promise<Inspected> {
@@ -72,6 +89,7 @@ function configOf({ Config: config }: ImageDocument): object {
 }
 
 function missText(name: string, kind: string, error: unknown): string {
+  if (isKatmanError(error, 'PLATFORM_UNKNOWN')) return daemonFailure(error).message
   if (name === '') return 'Error: No such image: '
   if (kind === 'any') return `Error: No such object: ${name}`
   if (kind !== 'image') return `Error: No such ${kind}: ${name}`

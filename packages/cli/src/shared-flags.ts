@@ -43,3 +43,9 @@ export const referrersFlag = {
   type: 'bool',
   help: 'Take along what refers to the image: signatures, SBOMs',
 } as const satisfies FlagSpec
+
+export const inspectPlatformFlag = {
+  name: 'platform',
+  type: 'string',
+  help: 'Show this platform of an image: os[/arch[/variant]]',
+} as const satisfies FlagSpec

@@ -22,6 +22,11 @@ export interface CollectOptions extends CallOptions {
   readonly minAgeMs?: number
   /** Only these digests (of blobs, and diffIDs of layers) may be removed. Default: any. */
   readonly only?: Iterable<Digest>
+  /**
+   * Manifests of images that names shall not keep any more, though their indexes list them. What an image's record or a
+   * lease holds stays.
+   */
+  readonly without?: Iterable<Digest>
 }
 
 export interface CollectedItem {
@@ -48,7 +53,8 @@ export async function collectGarbage(
   context: StoreContext,
   options: CollectOptions = {},
 ): Promise<CollectResult> {
-  if (options.dryRun) return resultOf(findCandidates(context, mark(context), options))
+  const without = new Set(options.without)
+  if (options.dryRun) return resultOf(findCandidates(context, mark(context, without), options))
   openLeaseOnFullDisk(context)
   const claim = await claimCollection(context, options)
   try {
@@ -65,7 +71,8 @@ async function collect(
   context: StoreContext,
   options: CollectOptions,
 ): Promise<readonly CollectedItem[]> {
-  const before = mark(context)
+  const without = new Set(options.without)
+  const before = mark(context, without)
   const candidates = findCandidates(context, before, options)
   trashReferrers(context, before, new Set(candidates.map(({ digest }) => digest)))
   for (const item of candidates) {
@@ -75,7 +82,7 @@ async function collect(
   const trashed = listTrash(context)
   let needed: Marks
   try {
-    needed = mark(context)
+    needed = mark(context, without)
   } catch (error) {
     await takeBackReferrers(context)
     for (const item of trashed) await takeBack(context, item)

@@ -16,6 +16,7 @@ export {
 export type { ImageRecord, ReferenceRecord } from './records.ts'
 export type { Store } from './store.ts'
 export { findImage, type FoundImage } from './images/find-image.ts'
+export { findPlatformImage, type FindPlatformOptions } from './images/find-platform.ts'
 export { type HistoryRow, imageHistory } from './images/image-history.ts'
 export { imagesUsage, type ImagesUsage, type ImageUsage } from './images/image-usage.ts'
 export {
@@ -36,4 +37,5 @@ export {
   removeImage,
   type RemoveOptions,
 } from './images/remove-image.ts'
+export { removePlatforms, type RemovePlatformsOptions } from './images/remove-platform.ts'
 export { tagImage } from './images/tag-image.ts'

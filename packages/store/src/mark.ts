@@ -31,11 +31,14 @@ export interface Marks {
  * Finds everything that is needed. Leases are read first and names after: a name is written before the
  * lease that protected its content is given up, so in this order one of the two is always seen. What refers to
  * content that is needed is needed, too.
+ * Names do not lead to the manifests in `without`, though their indexes list them.
  * Throws `STORE_DAMAGED` rather than miss something.
  */
-export function mark(context: StoreContext): Marks {
+export function mark(context: StoreContext, without: ReadonlySet<Digest> = new Set()): Marks {
   const marks: Marks = { blobs: new Set(), layers: new Set() }
-  const walk = createWalk(context, marks)
+  const visited = new Set<Digest>()
+  const walk = createWalk(context, marks, { visited, without: new Set() })
+  const walkName = createWalk(context, marks, { visited, without })
   readEach(context, 'leases', parseLease, (lease, file) => {
     if (!lease.intact) throw damaged(file)
     for (const { kind, digest, mediaType } of lease.held) {
@@ -46,12 +49,13 @@ export function mark(context: StoreContext): Marks {
   readEach(context, 'refs', readRecordValue, (value, file) => {
     const record = referenceRecordOf(value)
     if (record === undefined) throw damaged(file)
-    walk(record.target, 'optional')
+    walkName(record.target, 'optional')
   })
   readEach(context, 'images', readRecordValue, (value, file) => {
     const record = imageRecordOf(value)
     if (record === undefined) throw damaged(file)
-    if (record.index !== undefined) walk(record.index, 'optional')
+    // Only the document: what else it lists is for the names that lead to it.
+    if (record.index !== undefined) marks.blobs.add(record.index.digest)
     walk(record.manifest, 'required')
   })
   const referrers = readFacts(context)
@@ -81,8 +85,12 @@ function readFacts(context: StoreContext): ReadonlyMap<Digest, readonly Descript
 
 type Walk = (descriptor: Descriptor, need: 'required' | 'optional') => void
 
-function createWalk(context: StoreContext, marks: Marks): Walk {
-  const visited = new Set<Digest>()
+interface WalkOptions {
+  readonly visited: Set<Digest>
+  readonly without: ReadonlySet<Digest>
+}
+
+function createWalk(context: StoreContext, marks: Marks, { visited, without }: WalkOptions): Walk {
   const walk: Walk = (descriptor, need) => {
     const { digest, mediaType } = descriptor
     marks.blobs.add(digest)
@@ -96,7 +104,9 @@ function createWalk(context: StoreContext, marks: Marks): Walk {
       return
     }
     const document = parseManifest(bytes, mediaType)
-    for (const child of childrenOf(document)) walk(child, 'optional')
+    for (const child of childrenOf(document)) {
+      if (!without.has(child.digest)) walk(child, 'optional')
+    }
     if (document.kind === 'index') return
     const config = document.config.digest
     if (isImageManifest(document) && readDocument(context, config) === undefined) {

@@ -27,6 +27,7 @@ import {
   type NamingTarget,
   readVerified,
 } from '@katman/transfer'
+import { platformMissing } from './images/find-platform.ts'
 import type { ReferenceRecord } from './records.ts'
 import type { Store } from './store.ts'
 
@@ -113,7 +114,10 @@ async function chooseContent(
   const missing = absent.filter(isImageEntry).map(platformOf)
   if (platform !== undefined) {
     const [one] = matchPlatforms(platform, present.filter(isImageEntry), (entry) => entry.platform)
-    if (one === undefined) throw notHere(reference, platform, present)
+    if (one === undefined) {
+      const here = present.filter(isImageEntry).flatMap((entry) => entry.platform ?? [])
+      throw platformMissing(familiarReference(reference), platform, here)
+    }
     return { root: one, keep, missing: [] }
   }
   if (absent.length === 0) return { root, keep, missing: [] }
@@ -210,20 +214,6 @@ function isImageEntry(entry: Descriptor): boolean {
 
 function platformOf({ platform, digest }: Descriptor): string {
   return platform === undefined ? digest : formatPlatform(platform)
-}
-
-function notHere(
-  reference: Reference,
-  platform: Platform,
-  present: readonly Descriptor[],
-): KatmanError {
-  const name = familiarReference(reference)
-  const wanted = formatPlatform(platform)
-  const here = present.filter(isImageEntry).map(platformOf)
-  return new KatmanError('PLATFORM_UNKNOWN', `${name} is not here for ${wanted}`, {
-    hint: here.length === 0 ? 'pull it first' : `here: ${here.join(', ')}`,
-    details: { reference: formatReference(reference), platform: wanted, available: here },
-  })
 }
 
 function incomplete(reference: Reference, root: Descriptor): KatmanError {

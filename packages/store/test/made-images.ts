@@ -34,7 +34,12 @@ export interface MadeImage {
 /** A place in memory and a store on disk for one test. */
 export interface Workshop extends AsyncDisposable {
   readonly place: MemoryPlace
+  /** The store; a new handle on it behind {@link Workshop.release}. */
   readonly store: Store
+  /** Another handle on the same store, as another process has it. */
+  reopen(): Promise<Store>
+  /** Closes the handle, which holds what it has seen, and opens a new one. */
+  release(): Promise<void>
   add(facts?: ImageFacts): MadeImage
   addIndex(entries: readonly Descriptor[]): Descriptor
   /** Tags in the place what `name` says and pulls it. */
@@ -46,10 +51,18 @@ export const amd64 = { os: 'linux', architecture: 'amd64' }
 export async function openWorkshop(): Promise<Workshop> {
   const folder = await mkdtemp(path.join(tmpdir(), 'katman-images-'))
   const place = openMemoryPlace('test registry')
-  const store = await openStore({ root: path.join(folder, 'store'), workers: 0 })
+  const reopen = (): Promise<Store> => openStore({ root: path.join(folder, 'store'), workers: 0 })
+  let store = await reopen()
   return {
     place,
-    store,
+    get store() {
+      return store
+    },
+    reopen,
+    async release() {
+      await store[Symbol.asyncDispose]()
+      store = await reopen()
+    },
     add(facts = {}) {
       const { architecture = 'amd64', created, labels, layers = ['hello'], history } = facts
       const tars = layers.map((content) =>

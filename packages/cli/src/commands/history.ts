@@ -1,6 +1,8 @@
-import { findImage, type HistoryRow, imageHistory, loadImages } from '@katman/store'
+import type { Platform } from '@katman/oci'
+import { findPlatformImage, type HistoryRow, imageHistory, loadImages } from '@katman/store'
 import type { Context } from '../context.ts'
-import { daemonFailure, plainFailure } from '../failure.ts'
+import { CommandFailure, daemonFailure, dockerText, plainFailure } from '../failure.ts'
+import { typedPlatform } from '../host-platform.ts'
 import { ago, shortId } from '../image-rows.ts'
 import { renderRows, type RowField } from '../terminal/format-rows.ts'
 import { formatRfc3339 } from '../terminal/go-time.ts'
@@ -10,6 +12,7 @@ export interface HistoryFlags {
   readonly format: string | undefined
   readonly human: boolean
   readonly noTrunc: boolean
+  readonly platform: string | undefined
   readonly quiet: boolean
 }
 
@@ -23,10 +26,13 @@ export async function run(
   flags: HistoryFlags,
   [name = '']: readonly string[],
 ): Promise<void> {
+  const platform = wantedPlatform(flags.platform)
   await using store = await context.openStore()
   let rows: readonly HistoryRow[]
   try {
-    rows = await imageHistory(store, findImage(await loadImages(store), name).image)
+    const images = await loadImages(store)
+    const image = await findPlatformImage(store, images, name, { platform, orLower: true })
+    rows = await imageHistory(store, image)
   } catch (error) {
     throw daemonFailure(error)
   }
@@ -34,6 +40,14 @@ export async function run(
     context.stdout.write(await render(rows, flags, context.now()))
   } catch (error) {
     throw plainFailure(error)
+  }
+}
+
+function wantedPlatform(text: string | undefined): Platform | undefined {
+  try {
+    return text ? typedPlatform(text) : undefined
+  } catch (error) {
+    throw new CommandFailure(`invalid platform: ${dockerText(error)}`, { cause: error })
   }
 }
 

@@ -4,8 +4,8 @@ import { inspectImages } from '../inspect-images.ts'
 /** `image inspect IMAGE...` */
 export async function run(
   context: Context,
-  flags: { readonly format: string | undefined },
+  flags: { readonly format: string | undefined; readonly platform: string | undefined },
   names: readonly string[],
 ): Promise<void> {
-  await inspectImages(context, flags.format, names, 'image')
+  await inspectImages(context, names, { ...flags, kind: 'image' })
 }

@@ -4,6 +4,7 @@ import { inspectImages } from '../inspect-images.ts'
 
 export interface InspectFlags {
   readonly format: string | undefined
+  readonly platform: string | undefined
   readonly size: boolean
   readonly type: string | undefined
 }
@@ -21,11 +22,6 @@ export async function run(
     const known = types.map((word) => `"${word}"`).join(', ')
     throw new CommandFailure(`unknown type: "${type}": must be one of ${known}`)
   }
-  if (type === 'image') {
-    await inspectImages(context, flags.format, names, 'image')
-  } else if (type) {
-    await inspectImages(context, flags.format, names, type)
-  } else {
-    await inspectImages(context, flags.format, names, 'any')
-  }
+  const { format, platform } = flags
+  await inspectImages(context, names, { format, platform, kind: type || 'any' })
 }

@@ -15,6 +15,7 @@ import {
 import { type CallOptions, readVerified } from '@katman/transfer'
 import type { ImageRecord, ReferenceRecord } from '../records.ts'
 import type { Store } from '../store.ts'
+import { readNamedContent } from './named-content.ts'
 
 /** One name of an image, parsed. */
 export interface ImageName {
@@ -34,7 +35,7 @@ export interface ImageView {
   readonly tags: readonly ImageName[]
   /** Names with a digest, sorted by canonical name. */
   readonly digests: readonly ImageName[]
-  /** True when a name leads to the index this image was chosen from, though the name shows another platform. */
+  /** True for an image without names when one leads to it all the same: to an index that has it. */
   readonly isHeld: boolean
   /** Bytes of all files of all layers. */
   readonly sizeBytes: number
@@ -51,14 +52,22 @@ export async function loadImages(
 ): Promise<readonly ImageView[]> {
   const references = await store.references(options)
   const names = namesByImage(references)
-  const targets = new Set(references.map((record) => record.target.digest))
+  const targets = new Map(references.map(({ target }) => [target.digest, target]))
+  const content = readNamedContent(store)
+  const isHeld = async (record: ImageRecord): Promise<boolean> => {
+    // The record knows one index: that saves to look into all.
+    if (record.index !== undefined && targets.has(record.index.digest)) return true
+    for (const target of targets.values()) {
+      if (await content.leadsTo(target, record)) return true
+    }
+    return false
+  }
   const views = await Promise.all(
-    (await store.images(options)).map((record) =>
-      viewImage(store, record, names.get(record.id) ?? [], {
-        ...options,
-        isHeld: record.index !== undefined && targets.has(record.index.digest),
-      }),
-    ),
+    (await store.images(options)).map(async (record) => {
+      const own = names.get(record.id) ?? []
+      const held = own.length === 0 && (await isHeld(record))
+      return viewImage(store, record, own, { ...options, isHeld: held })
+    }),
   )
   return views.toSorted(newestFirst)
 }

@@ -8,6 +8,7 @@ import {
   type Removal,
   removeUnheld,
   type RemoveOptions,
+  resultOf,
 } from './remove-image.ts'
 
 export interface PruneOptions extends Pick<RemoveOptions, 'dryRun' | 'users'> {
@@ -35,7 +36,7 @@ export async function pruneImages(store: Store, options: PruneOptions): Promise<
     await deleteImage(removal, image)
   }
   await removeUnheld(removal)
-  return { lines: removal.lines, sizeBytes: removal.sizeBytes }
+  return resultOf(removal)
 }
 
 function createFilter(options: PruneOptions): {

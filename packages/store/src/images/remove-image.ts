@@ -1,8 +1,9 @@
-import { type Digest, KatmanError, shortDigest } from '@katman/oci'
+import { type Descriptor, type Digest, KatmanError, shortDigest } from '@katman/oci'
 import type { Store } from '../store.ts'
 import { findImage } from './find-image.ts'
 import { compileGlob } from './glob.ts'
 import { chainIDs, compareText, type ImageName, type ImageView, loadImages } from './image-view.ts'
+import { type NamedContent, readNamedContent } from './named-content.ts'
 
 /** One line of docker's answer. */
 export type RemovalLine =
@@ -27,6 +28,11 @@ export interface RemoveOptions {
 /** What a removal did. */
 export interface Removal {
   readonly lines: readonly RemovalLine[]
+  /**
+   * Manifests that went although the indexes of names that stay list them: for {@link CollectOptions.without} of the
+   * collection that frees their content.
+   */
+  readonly forgotten: readonly Digest[]
   /** Bytes of all files of the layers that went. */
   readonly sizeBytes: number
 }
@@ -34,7 +40,8 @@ export interface Removal {
 /**
  * Removes an image by name, id or digest, by docker's rules: a name that is not the last is only forgotten; with
  * the last name of a repository its digests go; with the last name of all the image goes, and the layers that
- * no other image has (as chainIDs, top first). Other platforms of a name go with it. Content is deleted by the next
+ * no other image has (as chainIDs, top first). Other platforms of a name go with it, unless another name leads to them.
+ * An id of a platform that a name does not show takes that platform from the name. Content is deleted by the next
  * collection.
  * Throws `IMAGE_UNKNOWN`, `REFERENCE_INVALID`, `IMAGE_CONFLICT` with docker's texts.
  */
@@ -49,7 +56,12 @@ export async function removeImage(
   if (found.name === undefined) await removeById(removal, found.image)
   else await removeByName(removal, found.image, found.name, text)
   await removeUnheld(removal)
-  return { lines: removal.lines, sizeBytes: removal.sizeBytes }
+  return resultOf(removal)
+}
+
+/** What a removal did, when it is done. */
+export function resultOf({ lines, forgotten, sizeBytes }: RemovalState): Removal {
+  return { lines, forgotten, sizeBytes }
 }
 
 /** The names that a quoted pattern means, familiar, sorted; the text itself when it is no pattern. */
@@ -68,7 +80,11 @@ export interface RemovalState {
   readonly store: Store
   readonly options: RemoveOptions
   readonly lines: RemovalLine[]
+  readonly forgotten: Digest[]
   images: readonly ImageView[]
+  readonly content: NamedContent
+  /** What the names that went led to. */
+  readonly goneTargets: Map<Digest, Descriptor>
   sizeBytes: number
   /** How many of `images` have a layer with all below it; counted at the first deletion. */
   users: Promise<Map<Digest, number>> | undefined
@@ -79,7 +95,17 @@ export function createRemoval(
   images: readonly ImageView[],
   options: RemoveOptions,
 ): RemovalState {
-  return { store, options, images, lines: [], sizeBytes: 0, users: undefined }
+  return {
+    store,
+    options,
+    images,
+    lines: [],
+    forgotten: [],
+    content: readNamedContent(store),
+    goneTargets: new Map(),
+    sizeBytes: 0,
+    users: undefined,
+  }
 }
 
 async function removeByName(
@@ -114,13 +140,14 @@ async function removeById(state: RemovalState, image: ImageView): Promise<void> 
   const { force = false } = state.options
   const id = shortDigest(image.id)
   const users = usersOf(state, image)
+  const names = await namesLeadingTo(state, image)
   const running = users.find((use) => use.isRunning)
   if (running !== undefined) {
     throw conflict(
       `unable to delete ${id} (cannot be forced) - image is being used by running container ${running.id.slice(0, 12)}`,
     )
   }
-  if (!force && !isSingleName(namesOf(image))) {
+  if (!force && !isSingleName(names)) {
     throw conflict(
       `unable to delete ${id} (must be forced) - image is referenced in multiple repositories`,
     )
@@ -131,42 +158,80 @@ async function removeById(state: RemovalState, image: ImageView): Promise<void> 
       `unable to delete ${id} (must be forced) - image is being used by stopped container ${stopped.id.slice(0, 12)}`,
     )
   }
-  await deleteImage(state, image)
+  for (const name of namesOf(image)) await untag(state, name)
+  await forgetImage(state, { ...image, tags: [], digests: [] })
 }
 
-/** Deletes an image with all names it has left, and the layers only it had. Asks nobody. */
+/**
+ * Deletes an image with all names it has left, and the layers only it had; one that other names lead to only loses its
+ * own names. Asks nobody.
+ */
 export async function deleteImage(state: RemovalState, image: ImageView): Promise<void> {
   for (const name of namesOf(image)) await untag(state, name)
+  if ((await namesLeadingTo(state, image)).length > 0) return
+  await forgetImage(state, image)
+}
+
+/** Deletes an image that has no names of its own any more, from the indexes of other names, too. */
+export async function forgetImage(
+  state: RemovalState,
+  image: ImageView,
+  shown: Digest = image.id,
+): Promise<void> {
+  if ((await namesLeadingTo(state, image)).length > 0) {
+    state.forgotten.push(image.record.manifest.digest)
+  }
   state.users ??= countLayerUsers(state.images)
   const users = await state.users
   if (!state.options.dryRun) await state.store.removeImage(image.id)
   state.images = state.images.filter((other) => other.id !== image.id)
-  state.lines.push({ kind: 'deleted', digest: image.id })
+  state.lines.push({ kind: 'deleted', digest: shown })
   const isUsed = usersOf(state, image).length > 0
   for (const { chainID, diffID } of (await layersOf(image)).toReversed()) {
     const left = (users.get(chainID) ?? 1) - 1
     users.set(chainID, left)
     // A container keeps the layers it stands on.
     if (left > 0 || isUsed) continue
-    state.lines.push({ kind: 'deleted', digest: chainID })
+    if (shown === image.id) state.lines.push({ kind: 'deleted', digest: chainID })
     state.sizeBytes += (await state.store.layerSize(diffID)) ?? 0
   }
 }
 
 /**
- * Deletes the images that were other platforms of a name, when that name is gone and they have none of their own.
- * A removal ends with this.
+ * Deletes the images that were other platforms of a name, when that name is gone, no other leads to them and they have
+ * none of their own. A removal ends with this.
  */
 export async function removeUnheld(state: RemovalState): Promise<void> {
-  const targets = new Set(
-    state.images.flatMap((image) => namesOf(image).map((name) => name.record.target.digest)),
-  )
   for (const image of state.images) {
-    const { index } = image.record
-    const wasHeld = image.isHeld && index !== undefined && !targets.has(index.digest)
-    if (!wasHeld || namesOf(image).length > 0 || usersOf(state, image).length > 0) continue
+    if (namesOf(image).length > 0 || usersOf(state, image).length > 0) continue
+    if (!(await leadToIt(state, state.goneTargets.values(), image))) continue
     await deleteImage(state, image)
   }
+}
+
+/** Every name that leads to an image: its own, and those whose index has it. */
+export async function namesLeadingTo(
+  state: RemovalState,
+  image: ImageView,
+): Promise<readonly ImageName[]> {
+  const found: ImageName[] = []
+  for (const one of state.images) {
+    for (const name of namesOf(one)) {
+      if (await leadToIt(state, [name.record.target], image)) found.push(name)
+    }
+  }
+  return found
+}
+
+async function leadToIt(
+  state: RemovalState,
+  targets: Iterable<Descriptor>,
+  { record }: ImageView,
+): Promise<boolean> {
+  for (const target of targets) {
+    if (await state.content.leadsTo(target, record)) return true
+  }
+  return false
 }
 
 async function countLayerUsers(images: readonly ImageView[]): Promise<Map<Digest, number>> {
@@ -196,7 +261,8 @@ function usersOf(state: RemovalState, image: ImageView): readonly ContainerUse[]
   return state.options.users?.(image) ?? []
 }
 
-async function untag(state: RemovalState, name: ImageName): Promise<void> {
+export async function untag(state: RemovalState, name: ImageName): Promise<void> {
+  state.goneTargets.set(name.record.target.digest, name.record.target)
   if (!state.options.dryRun) await state.store.removeReference(name.record.name)
   state.images = state.images.map((image) => withoutName(image, name))
   state.lines.push({ kind: 'untagged', name: name.familiar })
@@ -212,7 +278,7 @@ function withoutName(image: ImageView, name: ImageName): ImageView {
 }
 
 /** All names, sorted as docker does: of each repository the tags, then the digests. */
-function namesOf(image: ImageView): readonly ImageName[] {
+export function namesOf(image: ImageView): readonly ImageName[] {
   return [...image.tags, ...image.digests].toSorted((left, right) =>
     compareText(left.record.name, right.record.name),
   )
