@@ -14,7 +14,7 @@ import type { ImageRecord } from '../records.ts'
 import type { Store } from '../store.ts'
 
 /** An image below an index, or a manifest itself, whose manifest is in the store. */
-export interface ImageBelow {
+interface ImageBelow {
   readonly descriptor: Descriptor
   /** Digest of its config. */
   readonly id: Digest

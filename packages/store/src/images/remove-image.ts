@@ -278,7 +278,7 @@ function withoutName(image: ImageView, name: ImageName): ImageView {
 }
 
 /** All names, sorted as docker does: of each repository the tags, then the digests. */
-export function namesOf(image: ImageView): readonly ImageName[] {
+function namesOf(image: ImageView): readonly ImageName[] {
   return [...image.tags, ...image.digests].toSorted((left, right) =>
     compareText(left.record.name, right.record.name),
   )
