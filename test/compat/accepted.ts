@@ -50,6 +50,11 @@ export const accepted: readonly AcceptedDifference[] = [
     'manifest inspect refused',
   ]),
   ...differences(
+    'docker tells both tries to find out how the registry is spoken to, https and http; katman the last',
+    'stderr',
+    ['search refused connection'],
+  ),
+  ...differences(
     'docker asks its engine for an address without a name; katman says what is wrong with the name',
     'stderr',
     ['rmi empty'],
@@ -82,5 +87,6 @@ export const accepted: readonly AcceptedDifference[] = [
     'help logout',
     'help version',
     'help command',
+    'help search',
   ]),
 ]

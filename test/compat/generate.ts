@@ -40,7 +40,7 @@ export function compatibilityPage(): string {
     '',
     '## Every compared command',
     '',
-    '`REG` is a registry open to all and `AUTH` one with a password; `{id:NAME}`, `{short:NAME}` and `{digest:NAME}` are',
+    '`REG` is a registry open to all, `AUTH` one with a password, `HUB` one with a search; `{id:NAME}`, `{short:NAME}` and `{digest:NAME}` are',
     'the image id, its first 12 characters and the manifest digest of an image there.',
     '',
     '| step | command | exit code | katman |',

@@ -1,14 +1,17 @@
 import { startRegistry } from '../peers/registry.ts'
 import { fillRegistry } from './fill-registry.ts'
 import type { Catalog } from './fixtures.ts'
+import { startSmallHub } from './small-hub.ts'
 import { startSmallRegistry } from './small-registry.ts'
 
-/** The two registries of a sequence, filled. */
+/** The registries of a sequence, filled. */
 export interface Registries extends AsyncDisposable {
   /** `127.0.0.1:PORT` of the one open to all: the whole catalog. */
   readonly open: string
   /** `127.0.0.1:PORT` of the one with a password: `team/legacy` only. */
   readonly withPassword: string
+  /** `127.0.0.1:PORT` of the one with Hub's search and no images. */
+  readonly hub: string
 }
 
 /** The user that the steps log in as. */
@@ -23,7 +26,8 @@ export async function startRealRegistries(catalog: Catalog, layout: string): Pro
   const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`
   await fillRegistry(open, catalog, layout)
   await fillRegistry(withPassword, legacyOnly(catalog), layout, authorization)
-  return keep(stack.move(), open.host, withPassword.host)
+  const hub = stack.use(await startSmallHub())
+  return keep(stack.move(), { open: open.host, withPassword: withPassword.host, hub: hub.host })
 }
 
 /** Starts two registries in this process: no other program is needed. */
@@ -32,11 +36,15 @@ export async function startSmallRegistries(catalog: Catalog): Promise<Registries
   const open = stack.use(await startSmallRegistry(catalog))
   const credentials = `${USER}:${PASSWORD}`
   const withPassword = stack.use(await startSmallRegistry(legacyOnly(catalog), { credentials }))
-  return keep(stack.move(), open.host, withPassword.host)
+  const hub = stack.use(await startSmallHub())
+  return keep(stack.move(), { open: open.host, withPassword: withPassword.host, hub: hub.host })
 }
 
-function keep(stack: AsyncDisposableStack, open: string, withPassword: string): Registries {
-  return { open, withPassword, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+function keep(
+  stack: AsyncDisposableStack,
+  hosts: Omit<Registries, typeof Symbol.asyncDispose>,
+): Registries {
+  return { ...hosts, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
 function legacyOnly(catalog: Catalog): Catalog {

@@ -40,6 +40,7 @@ export async function runDocker(
         env,
         registry: registries.open,
         authRegistry: registries.withPassword,
+        hub: registries.hub,
         masks: [
           [dockerd.directory, '/ENGINE'],
           [home, '/HOME'],

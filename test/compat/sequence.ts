@@ -13,6 +13,8 @@ export interface SequencePlace {
   readonly registry: string
   /** `127.0.0.1:PORT` of the registry with a password. */
   readonly authRegistry: string
+  /** `127.0.0.1:PORT` of the server with Hub's search. */
+  readonly hub: string
   /** Texts that differ from run to run (folders), with the word to print instead. */
   readonly masks: readonly (readonly [text: string, word: string])[]
 }
@@ -20,6 +22,7 @@ export interface SequencePlace {
 /** As long as the real ones (five-digit ports), so that the widths of columns stay true. */
 const REGISTRY = '127.0.0.1:55555'
 const AUTH_REGISTRY = '127.0.0.1:55556'
+const HUB = '127.0.0.1:55557'
 
 /** Runs every step in order, in one place, and returns what each printed. */
 export async function runSequence(
@@ -29,7 +32,7 @@ export async function runSequence(
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
   for (const step of steps) {
-    const words = splitWords(fillLine(step.line, catalog, place.registry, place.authRegistry))
+    const words = splitWords(fillLine(step.line, catalog, place))
     const result = await runCommand(place.program, words, {
       env: place.env,
       ...(step.stdin === undefined ? {} : { stdin: step.stdin }),
@@ -38,7 +41,11 @@ export async function runSequence(
     const mask = (text: string): string => maskText(text, place)
     outcomes.push({
       id: step.id,
-      line: fillLine(step.line, catalog, REGISTRY, AUTH_REGISTRY),
+      line: fillLine(step.line, catalog, {
+        registry: REGISTRY,
+        authRegistry: AUTH_REGISTRY,
+        hub: HUB,
+      }),
       stdout: mask(result.stdout),
       stderr: mask(result.stderr),
       exitCode: result.exitCode,
@@ -47,10 +54,13 @@ export async function runSequence(
   return outcomes
 }
 
-function fillLine(line: string, catalog: Catalog, registry: string, auth: string): string {
+type Hosts = Pick<SequencePlace, 'registry' | 'authRegistry' | 'hub'>
+
+function fillLine(line: string, catalog: Catalog, hosts: Hosts): string {
   return line
-    .replaceAll(/\bREG\b/g, registry)
-    .replaceAll(/\bAUTH\b/g, auth)
+    .replaceAll(/\bREG\b/g, hosts.registry)
+    .replaceAll(/\bAUTH\b/g, hosts.authRegistry)
+    .replaceAll(/\bHUB\b/g, hosts.hub)
     .replaceAll('{hex}', '0'.repeat(64))
     .replaceAll('{long}', 'a'.repeat(256))
     .replaceAll(/\{(id|short|digest):([^{}]+)\}/g, (_all, kind: string, name: string) => {
@@ -68,6 +78,8 @@ function maskText(text: string, place: SequencePlace): string {
   let masked = text
     .replaceAll(place.registry, REGISTRY)
     .replaceAll(place.authRegistry, AUTH_REGISTRY)
+    .replaceAll(place.hub, HUB)
+    .replaceAll(encodeURIComponent(place.hub), encodeURIComponent(HUB))
   for (const [from, to] of place.masks) masked = masked.replaceAll(from, to)
   return masked
 }

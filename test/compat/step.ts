@@ -4,7 +4,7 @@ export interface Step {
   readonly id: string
   /**
    * The words after `docker`, as typed: single quotes group, the rest is split at spaces. Replaced before it runs:
-   * `REG` and `AUTH` (the open registry and the one with a password), `{id:R:T}`, `{short:R:T}` (12 characters)
+   * `REG`, `AUTH` and `HUB` (the open registry, the one with a password, the one with a search), `{id:R:T}`, `{short:R:T}` (12 characters)
    * and `{digest:R:T}` of a catalog name, `{hex}` (64 hex characters), `{long}` (a name that is too long).
    */
   readonly line: string

@@ -6,6 +6,7 @@ import { manifestListSteps } from './steps/manifest-list.ts'
 import { moveSteps } from './steps/move.ts'
 import { pullSteps } from './steps/pull.ts'
 import { removeSteps } from './steps/remove.ts'
+import { searchSteps } from './steps/search.ts'
 import { usageSteps } from './steps/usage.ts'
 import type { Step } from './step.ts'
 
@@ -19,5 +20,6 @@ export const steps: readonly Step[] = [
   ...moveSteps,
   ...removeSteps,
   ...loginSteps,
+  ...searchSteps,
   ...usageSteps,
 ]

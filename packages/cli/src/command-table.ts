@@ -262,6 +262,24 @@ export const commands: readonly Command[] = [
     ]),
     load: () => import('./commands/tags.ts'),
   }),
+  defineCommand({
+    path: ['search'],
+    usage: '[OPTIONS] TERM',
+    summary: 'Search Docker Hub, or REGISTRY/TERM, for repositories',
+    count: { min: 1, max: 1 },
+    flags: defineFlags([
+      {
+        name: 'catalog',
+        type: 'bool',
+        help: 'Look through the list of repositories instead,\nin a registry without a search',
+      },
+      { ...filterFlag, short: 'f' },
+      formatFlag,
+      { name: 'limit', type: 'int', help: 'At most this many (default 25, at most 100)' },
+      noTruncFlag,
+    ]),
+    load: () => import('./commands/search.ts'),
+  }),
   ...manifestCommands,
   ...signCommands,
   defineCommand({

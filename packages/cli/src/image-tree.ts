@@ -15,7 +15,7 @@ import { daemonFailure } from './failure.ts'
 import { escapeTerminal } from './terminal/escape.ts'
 import { parseFilterTime } from './terminal/go-time.ts'
 import { formatSize } from './terminal/size.ts'
-import { textLength } from './terminal/table.ts'
+import { displayWidth } from './terminal/display-width.ts'
 
 /** What a tree shows. */
 export interface TreeOptions {
@@ -159,7 +159,7 @@ const gap = '   '
 const widths = { id: 12, size: 10, content: 12 }
 
 function layOut(blocks: readonly (readonly TreeLine[])[], { stdout, env }: Context): string {
-  const titles = blocks.flat().map(({ title }) => textLength(escapeTerminal(title)))
+  const titles = blocks.flat().map(({ title }) => displayWidth(escapeTerminal(title)))
   const width = Math.max(12, ...titles)
   const isColoured = stdout.isTerminal && !env['NO_COLOR']
   const header = [
@@ -174,7 +174,7 @@ function layOut(blocks: readonly (readonly TreeLine[])[], { stdout, env }: Conte
     // The upper of several names of one image has no facts of its own.
     if (id === undefined && !isBranch) return `${name}\n`
     const text = [
-      name + ' '.repeat(Math.max(0, width - textLength(name))),
+      name + ' '.repeat(Math.max(0, width - displayWidth(name))),
       (id ?? '').padEnd(widths.id),
       formatSize(sizeBytes ?? 0, 3).padStart(widths.size),
       formatSize(contentBytes ?? 0, 3).padStart(widths.content),

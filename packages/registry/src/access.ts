@@ -10,12 +10,13 @@ export type Policy = (user: string | undefined, repository: string, action: Acti
 export type Need =
   | { readonly repository: string; readonly actions: readonly Action[] }
   | 'catalog'
+  | 'search'
   | 'login'
 
 /** Who asks, and what they may do with what they showed. */
 export interface Visitor {
   may(need: Need): boolean
-  /** Whether the catalog may show them this repository. */
+  /** Whether the catalog and the search may show them this repository. */
   maySee(repository: string): boolean
 }
 
@@ -36,7 +37,7 @@ export const usersOnly: Policy = (user) => user !== undefined
 
 export function needOf(route: Route, method: string): Need {
   if (route.kind === 'base') return 'login'
-  if (route.kind === 'catalog') return 'catalog'
+  if (route.kind === 'catalog' || route.kind === 'search') return route.kind
   const { repository } = route
   if (method === 'GET' || method === 'HEAD') {
     // The state of an upload is for those who upload.

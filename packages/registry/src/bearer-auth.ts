@@ -42,6 +42,14 @@ export function createBearerGate(auth: BearerAuth, url: string): Gate {
   return {
     admit(request, need) {
       const header = request.header('authorization')
+      // docker's search knows passwords only.
+      const searcher = need === 'search' ? endpoint.passwords.readBasic(header) : undefined
+      if (searcher !== undefined) {
+        return {
+          may: (wanted) => wanted === 'search',
+          maySee: (repository) => policy(searcher, repository, 'pull'),
+        }
+      }
       const claims = readToken(header)
       const reason =
         header === undefined ? '' : claims === undefined ? 'invalid_token' : 'insufficient_scope'
@@ -69,7 +77,7 @@ export function createBearerGate(auth: BearerAuth, url: string): Gate {
 
 function allows({ access }: TokenClaims, need: Need): boolean {
   if (need === 'login') return true
-  if (need === 'catalog') {
+  if (need === 'catalog' || need === 'search') {
     return access.some(({ type, name }) => type === 'registry' && name === 'catalog')
   }
   return need.actions.every((action) =>
@@ -83,6 +91,7 @@ function allows({ access }: TokenClaims, need: Need): boolean {
 }
 
 function scopeOf(need: Exclude<Need, 'login'>): string {
+  if (need === 'search') return 'registry:catalog:search'
   return need === 'catalog'
     ? 'registry:catalog:*'
     : `repository:${need.repository}:${need.actions.join(',')}`

@@ -5,6 +5,7 @@ import { listReferrers, listRepositories, listTags } from './lists.ts'
 import { handleManifest } from './manifests.ts'
 import { Refusal, refusalResponse } from './refusal.ts'
 import { parseRoute, type Route } from './route.ts'
+import { searchRepositories } from './search.ts'
 import type { RegistryStorage } from './storage.ts'
 import { createUploadHandlers } from './uploads.ts'
 
@@ -16,6 +17,7 @@ export interface Registry {
 const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
   base: ['GET', 'HEAD'],
   catalog: ['GET'],
+  search: ['GET'],
   manifest: ['GET', 'HEAD', 'PUT', 'DELETE'],
   blob: ['GET', 'HEAD', 'DELETE'],
   uploads: ['POST'],
@@ -45,6 +47,8 @@ export function createRegistry(storage: RegistryStorage, gate: Gate = openGate):
         return json(200, {})
       case 'catalog':
         return listRepositories(storage, request, (name) => visitor.maySee(name))
+      case 'search':
+        return searchRepositories(storage, request, (name) => visitor.maySee(name))
       case 'manifest':
         return handleManifest(storage, request, route)
       case 'blob':

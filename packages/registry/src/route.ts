@@ -5,6 +5,7 @@ import { Refusal } from './refusal.ts'
 export type Route =
   | { readonly kind: 'base' }
   | { readonly kind: 'catalog' }
+  | { readonly kind: 'search' }
   | { readonly kind: 'manifest'; readonly repository: string; readonly reference: Digest | string }
   | { readonly kind: 'blob'; readonly repository: string; readonly digest: Digest }
   | { readonly kind: 'uploads'; readonly repository: string }
@@ -23,6 +24,7 @@ const uploadID = /^[0-9a-f-]{36}$/
 export function parseRoute(path: string): Route | undefined {
   if (path === '/v2' || path === '/v2/') return { kind: 'base' }
   if (path === '/v2/_catalog') return { kind: 'catalog' }
+  if (path === '/v1/search') return { kind: 'search' }
   const parts = path.replaceAll(/%3a/gi, ':').split('/')
   if (parts[0] !== '' || parts[1] !== 'v2') return undefined
   const last = parts.at(-1) ?? ''

@@ -27,6 +27,7 @@ export {
 export type { FetchedManifest } from './manifest-fetch.ts'
 export type { RemoteRepository } from './repository.ts'
 export type { RootCertificateSources } from './root-certificates.ts'
+export type { SearchResult } from './search.ts'
 export type { RetryEvent } from './retry.ts'
 export {
   defaultSettings,

@@ -14,6 +14,7 @@ export interface Candidate {
   readonly namespace: string | undefined
 }
 
+const hubHost = 'registry-1.docker.io'
 const everything: HostCapabilities = { pull: true, resolve: true, push: true }
 const readOnly: HostCapabilities = { pull: true, resolve: true, push: false }
 
@@ -66,11 +67,18 @@ export function originHost(settings: RemoteSettings, registry: string): Registry
   return candidatesFor(settings, registry, '').origin.host
 }
 
+/** Who answers a registry's search: Docker Hub has a host of its own for it. Throws `REGISTRY_BLOCKED`. */
+export function searchHost(
+  settings: RemoteSettings,
+  registry: string,
+): Pick<Candidate, 'host' | 'registry'> {
+  const { origin } = candidatesFor(settings, registry, '')
+  return origin.host.host === hubHost ? { ...origin, host: { host: 'index.docker.io' } } : origin
+}
+
 /** The host that serves a registry's API: `docker.io` means `registry-1.docker.io`. */
 function registryHost(registry: string): string {
-  return registry === 'docker.io' || registry === 'index.docker.io'
-    ? 'registry-1.docker.io'
-    : registry
+  return registry === 'docker.io' || registry === 'index.docker.io' ? hubHost : registry
 }
 
 function findRule(

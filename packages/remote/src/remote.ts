@@ -4,12 +4,14 @@ import { type Clock, systemClock } from './clock.ts'
 import type { CredentialSource } from './credential.ts'
 import type { HttpLimits, HttpTransport } from './http.ts'
 import { createHttpTransport } from './http-transport.ts'
-import { type Candidate, candidatesFor, originHost } from './mirrors.ts'
+import { type Candidate, candidatesFor, originHost, searchHost } from './mirrors.ts'
 import type { RepositoryHost } from './host-choice.ts'
 import { createRepository, type RemoteRepository } from './repository.ts'
-import type { RetryEvent } from './retry.ts'
+import { type RetryEvent, retrying } from './retry.ts'
+import { searchRegistry, type SearchResult } from './search.ts'
 import { createSession, type Session } from './session.ts'
 import type { RemoteSettings } from './settings.ts'
+import { listRepositories } from './tag-list.ts'
 import type { UploadLedger } from './upload-ledger.ts'
 
 /** What the client reports while it works. */
@@ -60,6 +62,22 @@ export interface Remote extends AsyncDisposable {
     readonly password: string
     readonly signal?: AbortSignal | undefined
   }): Promise<{ readonly identityToken?: string }>
+  /**
+   * Asks the search of a registry (`docker.io` or `host[:port]`; mirrors are not asked). Throws `SEARCH_UNSUPPORTED`,
+   * `REGISTRY_BLOCKED`, `UNAUTHORIZED`, `RESPONSE_INVALID` and network errors.
+   */
+  search(question: {
+    readonly registry: string
+    readonly term: string
+    /** How many results to ask for, 1 to 100. */
+    readonly limit: number
+    readonly signal?: AbortSignal | undefined
+  }): Promise<readonly SearchResult[]>
+  /** The repositories of a registry, as far as it tells. Throws `REGISTRY_BLOCKED` and network errors. */
+  repositories(
+    registry: string,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<string>
 }
 
 /** Opens the registry client. Connections and tokens are shared by its repositories until it is disposed. */
@@ -94,7 +112,7 @@ export function createRemote(options: RemoteOptions): Remote {
     })
   }
 
-  function sessionFor(candidate: Candidate): Session {
+  function sessionFor(candidate: Pick<Candidate, 'host' | 'registry'>): Session {
     const key = JSON.stringify([candidate.registry, candidate.host])
     let session = sessions.get(key)
     if (session === undefined) {
@@ -133,6 +151,34 @@ export function createRemote(options: RemoteOptions): Remote {
       )
       await session.authenticate(signal)
       return identityToken === undefined ? {} : { identityToken }
+    },
+    async search({ registry, term, limit, signal }) {
+      const { host, registry: key } = searchHost(settings, registry)
+      const session = sessionFor({ host, registry: key })
+      const credential = await options.credentials.get(key)
+      const patience = { clock, what: 'search', signal, onEvent: options.onEvent, attempts: 3 }
+      return retrying(patience, () =>
+        searchRegistry(session, { term, limit, credential, signal }),
+      )
+    },
+    repositories(registry, { signal } = {}) {
+      const session = sessionFor(candidatesFor(settings, registry, '').origin)
+      return listRepositories(
+        (target) =>
+          retrying({ clock, what: 'list of repositories', signal, onEvent: options.onEvent }, () =>
+            session.expect(
+              {
+                method: 'GET',
+                target,
+                subject: 'registry',
+                scopes: ['registry:catalog:*'],
+                signal,
+              },
+              [200],
+            ),
+          ),
+        '_catalog?n=1000',
+      )
     },
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   }

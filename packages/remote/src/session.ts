@@ -20,6 +20,8 @@ export interface RegistryRequest {
   readonly repository?: string | undefined
   /** Token scopes, such as `repository:library/alpine:pull`. */
   readonly scopes: readonly string[]
+  /** Sent as it is (`none`: not at all) in place of what the host asked for, and once only. */
+  readonly authorization?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | StreamBody | undefined
   /** See {@link HttpRequest.commits}. */
@@ -150,12 +152,13 @@ export function createSession(options: SessionOptions): Session {
     const ours = url.origin === root.origin
     for (let renewed = false; ; renewed = true) {
       const authorization = ours
-        ? await authorizer.authorization({
+        ? (request.authorization ??
+          (await authorizer.authorization({
             exchange: context,
             repository: request.repository,
             scopes: request.scopes,
             signal: request.signal,
-          })
+          })))
         : undefined
       const publicOnly = !isPrivate
       const final = await counted(() =>
@@ -167,7 +170,7 @@ export function createSession(options: SessionOptions): Session {
             headers: {
               ...request.headers,
               'user-agent': options.userAgent,
-              ...(authorization === undefined ? {} : { authorization }),
+              ...(authorization === undefined || authorization === 'none' ? {} : { authorization }),
             },
             body: request.body,
             ...trust(url),
@@ -187,7 +190,8 @@ export function createSession(options: SessionOptions): Session {
           `content encoding ${JSON.stringify(encoding.slice(0, 40))} although identity was asked for`,
         )
       }
-      const tried = renewed || authorization?.startsWith('Basic ')
+      const tried =
+        renewed || request.authorization !== undefined || authorization?.startsWith('Basic ')
       if (response.status !== 401 || tried || !ours || final.url.origin !== root.origin) {
         return final
       }

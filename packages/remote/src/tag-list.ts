@@ -5,23 +5,51 @@ import type { FinalResponse } from './redirect.ts'
 
 const maxPageBytes = 16 * 1024 * 1024
 
+type FetchPage = (target: string | URL) => Promise<FinalResponse>
+
+interface ListKind {
+  /** In messages: `tag list`. */
+  readonly what: string
+  readonly key: string
+  readonly isName: (text: string) => boolean
+}
+
+/** All tags of a repository, in the registry's order (distribution-spec, "Listing Tags"). See {@link listNames}. */
+export function listTags(fetchPage: FetchPage, firstPage: string): AsyncIterable<string> {
+  return listNames(fetchPage, firstPage, { what: 'tag list', key: 'tags', isName: isTag })
+}
+
+/** The repositories of a registry, as far as it tells (docker's registry API, "Catalog"). See {@link listNames}. */
+export function listRepositories(fetchPage: FetchPage, firstPage: string): AsyncIterable<string> {
+  const isName = (text: string): boolean => text.length <= maxNameLength && repository.test(text)
+  return listNames(fetchPage, firstPage, { what: 'list of repositories', key: 'repositories', isName })
+}
+
+const maxNameLength = 255
+const repository = /^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$/
+
 /**
- * All tags of a repository, page by page, in the registry's order (distribution-spec, "Listing Tags").
- * Throws `RESPONSE_INVALID` for a page that is no tag list, and for pages that do not go on as they should.
+ * Names, page by page. Throws `RESPONSE_INVALID` for a page that is no such list, and for pages that do not go on as they
+ * should.
  */
-export async function* listTags(
-  fetchPage: (target: string | URL) => Promise<FinalResponse>,
+async function* listNames(
+  fetchPage: FetchPage,
   firstPage: string,
+  { what, key, isName }: ListKind,
 ): AsyncIterable<string> {
-  const pages = fetchPages(fetchPage, firstPage, { what: 'tag list', maxPageBytes })
+  const pages = fetchPages(fetchPage, firstPage, { what, maxPageBytes })
   for await (const { bytes, exchange } of pages) {
-    const tags = readTags(parseJson(bytes, 'tag list', { maxBytes: maxPageBytes }))
-    if (tags === undefined) throw responseInvalid(exchange, 'the tag list is malformed')
-    yield* tags
+    const names = readNames(parseJson(bytes, what, { maxBytes: maxPageBytes }), key, isName)
+    if (names === undefined) throw responseInvalid(exchange, `the ${what} is malformed`)
+    yield* names
   }
 }
 
-function readTags(document: JsonValue): readonly string[] | undefined {
+function readNames(
+  document: JsonValue,
+  key: string,
+  isName: (text: string) => boolean,
+): readonly string[] | undefined {
   if (
     typeof document !== 'object' ||
     document === null ||
@@ -30,13 +58,13 @@ function readTags(document: JsonValue): readonly string[] | undefined {
   ) {
     return undefined
   }
-  const list = document['tags']
+  const list = document[key]
   if (list === null) return []
   if (!Array.isArray(list)) return undefined
-  const tags: string[] = []
-  for (const tag of list) {
-    if (typeof tag !== 'string' || !isTag(tag)) return undefined
-    tags.push(tag)
+  const names: string[] = []
+  for (const name of list) {
+    if (typeof name !== 'string' || !isName(name)) return undefined
+    names.push(name)
   }
-  return tags
+  return names
 }

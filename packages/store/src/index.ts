@@ -15,6 +15,7 @@ export {
 } from './load-image.ts'
 export type { ImageRecord, ReferenceRecord } from './records.ts'
 export type { Store } from './store.ts'
+export { invalidFilter, parseFilters } from './images/filter-terms.ts'
 export { findImage, type FoundImage } from './images/find-image.ts'
 export { findPlatformImage, type FindPlatformOptions } from './images/find-platform.ts'
 export { type HistoryRow, imageHistory } from './images/image-history.ts'

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { CommandFailure, daemonFailure, dockerText, plainFailure } from '../failure.ts'
 import { typedPlatform } from '../host-platform.ts'
 import { ago, shortId } from '../image-rows.ts'
+import { shorten } from '../terminal/display-width.ts'
 import { renderRows, type RowField } from '../terminal/format-rows.ts'
 import { formatRfc3339 } from '../terminal/go-time.ts'
 import { formatSize } from '../terminal/size.ts'
@@ -88,7 +89,5 @@ function render(rows: readonly HistoryRow[], flags: HistoryFlags, now: Date): Pr
 
 function createdBy(text: string, noTrunc: boolean): string {
   const line = text.replaceAll('\t', ' ')
-  const characters = Array.from(line)
-  if (noTrunc || characters.length <= createdByWidth) return line
-  return `${characters.slice(0, createdByWidth - 1).join('')}…`
+  return noTrunc ? line : shorten(line, createdByWidth)
 }

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { type ImageLayers, readImageLayers } from '../image-layers.ts'
 import { type LayerReport, reportLayers } from '../layer-report.ts'
+import { shorten } from '../terminal/display-width.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
 import { goJson } from '../terminal/go-json.ts'
 import { formatSize } from '../terminal/size.ts'
@@ -111,9 +112,7 @@ function layerTable(layers: readonly LayerReport[]): string {
 
 /** One line, cut where a long script would break the table. */
 function instruction(text: string): string {
-  const characters = Array.from(escapeTerminal(text.replaceAll(/\s+/gu, ' ').trim()))
-  if (characters.length <= instructionWidth) return characters.join('')
-  return `${characters.slice(0, instructionWidth - 1).join('')}…`
+  return shorten(escapeTerminal(text.replaceAll(/\s+/gu, ' ').trim()), instructionWidth)
 }
 
 function totalLine(layers: readonly LayerReport[]): string {

@@ -51,7 +51,10 @@ function rowValues<Row, Field extends string>(
   { fields }: RowsOptions<Row, Field>,
 ): ReadonlyMap<string, string> {
   return new Map(
-    Object.entries<RowField<Row>>(fields).map(([name, field]) => [name, field.value(row)]),
+    Object.entries<RowField<Row>>(fields).map(([name, field]) => [
+      name,
+      (field.json ?? field.value)(row),
+    ]),
   )
 }
 

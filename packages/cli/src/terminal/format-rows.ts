@@ -5,6 +5,8 @@ import { formatTable } from './table.ts'
 export interface RowField<Row> {
   readonly header: string
   readonly value: (row: Row) => string
+  /** The text in JSON of a whole row, where docker has another one there. */
+  readonly json?: (row: Row) => string
 }
 
 /** What to list, and how. */

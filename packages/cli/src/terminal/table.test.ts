@@ -37,13 +37,13 @@ describe('formatTable', () => {
     ).toBe('SIZE      COMMENT\n0B        \n')
   })
 
-  it('counts characters, not bytes or UTF-16 units', () => {
+  it('counts the columns of a terminal: wide characters take two', () => {
     expect(
       formatTable([
         ['/bin/sh -c set…', 'x'],
-        ['😀😀😀😀😀😀😀😀', 'y'],
+        ['😀😀日本', 'y'],
       ]),
-    ).toBe('/bin/sh -c set…   x\n😀😀😀😀😀😀😀😀          y\n')
+    ).toBe('/bin/sh -c set…   x\n😀😀日本          y\n')
   })
 
   it('keeps every cell, in order', () => {

@@ -1,3 +1,5 @@
+import { displayWidth } from './display-width.ts'
+
 const minimumWidth = 10
 const padding = 3
 
@@ -8,7 +10,7 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
 
 /**
  * Aligns the tab-separated cells of a text. A column is as wide as its longest cell and 3 blanks, at least 10
- * characters. The last cell of a line is not padded and is in no column; a line without a cell in a column ends that
+ * columns. The last cell of a line is not padded and is in no column; a line without a cell in a column ends that
  * column, and below it a new one begins.
  */
 export function alignColumns(text: string): string {
@@ -27,7 +29,7 @@ function layOut(rows: readonly (readonly string[])[]): string[] {
       const width = blockWidth(rows, column, start, end)
       for (let index = start; index < end; index++) {
         const cell = rows[index]?.[column] ?? ''
-        lines[index] += cell + ' '.repeat(Math.max(0, width - textLength(cell)))
+        lines[index] += cell + ' '.repeat(Math.max(0, width - displayWidth(cell)))
       }
       if (end === start) lines[start] += rows[start]?.[column] ?? ''
       start = Math.max(end, start + 1)
@@ -51,20 +53,7 @@ function blockWidth(
 ): number {
   let width = minimumWidth
   for (let index = start; index < end; index++) {
-    width = Math.max(width, textLength(rows[index]?.[column] ?? '') + padding)
+    width = Math.max(width, displayWidth(rows[index]?.[column] ?? '') + padding)
   }
   return width
-}
-
-/** Characters as docker counts them: code points. */
-export function textLength(text: string): number {
-  let length = text.length
-  for (let index = 0; index < text.length - 1; index++) {
-    const unit = text.charCodeAt(index)
-    if (unit >= 0xd800 && unit <= 0xdbff) {
-      const next = text.charCodeAt(index + 1)
-      if (next >= 0xdc00 && next <= 0xdfff) length--
-    }
-  }
-  return length
 }
