@@ -44,7 +44,7 @@ export async function runKatman(
       },
       registry: registries.open,
       authRegistry: registries.withPassword,
-        hub: registries.hub,
+      hub: registries.hub,
       masks: [
         [home, '/HOME'],
         [directory, '/ENGINE'],

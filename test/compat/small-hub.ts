@@ -38,7 +38,11 @@ const results = [
   { ...result('team/built', 90, 'Built by a machine & <signed>'), is_automated: true },
   result('team/exact', 14, '123456789012345678901234567890123456789012345'),
   result('team/longer', 13, '1234567890123456789012345678901234567890123456'),
-  result('team/wide', 0, 'Türkçe açıklama 日本語の説明 とても長い説明文がここにあります ほんとうに長い'),
+  result(
+    'team/wide',
+    0,
+    'Türkçe açıklama 日本語の説明 とても長い説明文がここにあります ほんとうに長い',
+  ),
   { name: 'team/plain', description: null, star_count: 5 },
 ]
 

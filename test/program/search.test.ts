@@ -49,7 +49,11 @@ describe('search', () => {
   })
 
   it('says what to do where there is no search, and looks through the catalog on demand', async () => {
-    await using plain = await startPlainRegistry(['library/alpine', 'team/alpine-tools', 'team/app'])
+    await using plain = await startPlainRegistry([
+      'library/alpine',
+      'team/alpine-tools',
+      'team/app',
+    ])
     const refused = await katman.run('search', `${plain.host}/alpine`)
     expect(refused).toMatchObject({
       exitCode: 1,

@@ -157,9 +157,7 @@ export function createRemote(options: RemoteOptions): Remote {
       const session = sessionFor({ host, registry: key })
       const credential = await options.credentials.get(key)
       const patience = { clock, what: 'search', signal, onEvent: options.onEvent, attempts: 3 }
-      return retrying(patience, () =>
-        searchRegistry(session, { term, limit, credential, signal }),
-      )
+      return retrying(patience, () => searchRegistry(session, { term, limit, credential, signal }))
     },
     repositories(registry, { signal } = {}) {
       const session = sessionFor(candidatesFor(settings, registry, '').origin)

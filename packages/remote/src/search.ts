@@ -1,4 +1,11 @@
-import { isKatmanError, JsonNumber, type JsonObject, type JsonValue, KatmanError, parseJson } from '@katman/oci'
+import {
+  isKatmanError,
+  JsonNumber,
+  type JsonObject,
+  type JsonValue,
+  KatmanError,
+  parseJson,
+} from '@katman/oci'
 import { parseAuthChallenges } from './auth-challenge.ts'
 import { basicAuthorization } from './bearer-token.ts'
 import type { Credential } from './credential.ts'
@@ -88,7 +95,10 @@ function ofSearch(error: unknown, path: string): unknown {
   if (!isKatmanError(error) || typeof told !== 'string') return error
   return new KatmanError(error.code, error.message, {
     ...(error.hint === undefined ? {} : { hint: error.hint }),
-    details: { ...error.details, dockerMessage: told.replace('/v2/"', () => `${shownText(path)}"`) },
+    details: {
+      ...error.details,
+      dockerMessage: told.replace('/v2/"', () => `${shownText(path)}"`),
+    },
     cause: error,
   })
 }
@@ -97,7 +107,9 @@ function refused(error: KatmanError, status: number, host: string): KatmanError 
   const none = status === 404 || status === 405
   return new KatmanError(none ? 'SEARCH_UNSUPPORTED' : error.code, error.message, {
     ...(none
-      ? { hint: `${host} has no search; list what it has with: katman search --catalog ${host}/TERM` }
+      ? {
+          hint: `${host} has no search; list what it has with: katman search --catalog ${host}/TERM`,
+        }
       : error.hint === undefined
         ? {}
         : { hint: error.hint }),

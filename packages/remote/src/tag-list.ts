@@ -22,7 +22,11 @@ export function listTags(fetchPage: FetchPage, firstPage: string): AsyncIterable
 /** The repositories of a registry, as far as it tells (docker's registry API, "Catalog"). See {@link listNames}. */
 export function listRepositories(fetchPage: FetchPage, firstPage: string): AsyncIterable<string> {
   const isName = (text: string): boolean => text.length <= maxNameLength && repository.test(text)
-  return listNames(fetchPage, firstPage, { what: 'list of repositories', key: 'repositories', isName })
+  return listNames(fetchPage, firstPage, {
+    what: 'list of repositories',
+    key: 'repositories',
+    isName,
+  })
 }
 
 const maxNameLength = 255

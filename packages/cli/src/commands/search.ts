@@ -43,7 +43,9 @@ async function find(
 ): Promise<readonly SearchResult[]> {
   try {
     if (flags.catalog && flags.filter.length > 0) {
-      throw new CommandFailure('--filter has nothing to look at with --catalog: it lists names only')
+      throw new CommandFailure(
+        '--filter has nothing to look at with --catalog: it lists names only',
+      )
     }
     const isWanted = parseSearchFilters(flags.filter)
     const limit = checkedLimit(flags.limit)

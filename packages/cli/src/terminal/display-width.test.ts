@@ -29,11 +29,15 @@ describe('shorten', () => {
 
   it('never takes more columns than there are', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 1, max: 50 }), (text, columns) => {
-        const shown = shorten(text, columns)
-        expect(displayWidth(shown)).toBeLessThanOrEqual(columns)
-        if (displayWidth(text) <= columns) expect(shown).toBe(text)
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.integer({ min: 1, max: 50 }),
+        (text, columns) => {
+          const shown = shorten(text, columns)
+          expect(displayWidth(shown)).toBeLessThanOrEqual(columns)
+          if (displayWidth(text) <= columns) expect(shown).toBe(text)
+        },
+      ),
     )
   })
 })
