@@ -9,7 +9,7 @@ export interface SmallHub extends AsyncDisposable {
   readonly searches: readonly Search[]
 }
 
-export interface Search {
+interface Search {
   readonly query: string
   readonly authorization: string | undefined
 }
