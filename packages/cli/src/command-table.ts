@@ -131,6 +131,29 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/load.ts'),
   }),
   defineCommand({
+    path: ['import'],
+    aliases: [['image', 'import']],
+    usage: '[OPTIONS] file|URL|- [REPOSITORY[:TAG]]',
+    summary: 'Make an image of one layer from a tar archive of files',
+    count: { min: 1 },
+    flags: defineFlags([
+      {
+        name: 'change',
+        short: 'c',
+        type: 'list',
+        help: 'Dockerfile instruction to apply (repeatable)',
+      },
+      {
+        name: 'message',
+        short: 'm',
+        type: 'string',
+        help: "Comment; default: 'Imported from …'",
+      },
+      { name: 'platform', type: 'string', help: "Platform of the image; default: this machine's" },
+    ]),
+    load: () => import('./commands/import.ts'),
+  }),
+  defineCommand({
     path: ['images'],
     aliases: [
       ['image', 'ls'],

@@ -53,6 +53,8 @@ const dockerCodes = new Set([
   'IMAGE_CONFLICT',
   'FILTER_INVALID',
   'ARCHIVE_UNKNOWN',
+  'CHANGE_INVALID',
+  'DOWNLOAD_REFUSED',
 ])
 
 function hasDockerText(error: KatmanError): boolean {

@@ -97,22 +97,31 @@ async function* opened(
     yield* inflate(source, compression, reusesChunks)
     return
   }
+  const found = await startOf(source)
+  yield* opened(found.bytes, found.compression, reusesChunks)
+}
+
+/** The compression that a stream shows, and the whole stream. */
+export async function startOf(
+  source: Bytes,
+): Promise<{ readonly compression: Compression; readonly bytes: Bytes }> {
   const iterator = source[Symbol.asyncIterator]()
   const held: Uint8Array[] = []
+  let length = 0
+  while (length < magicBytes) {
+    const next = await iterator.next()
+    if (next.done === true) break
+    held.push(next.value)
+    length += next.value.byteLength
+  }
+  const compression = detectCompression(Buffer.concat(held).subarray(0, magicBytes))
+  return { compression, bytes: resumed(held, iterator) }
+}
+
+async function* resumed(held: readonly Uint8Array[], iterator: AsyncIterator<Uint8Array>): Bytes {
   try {
-    let length = 0
-    while (length < magicBytes) {
-      const next = await iterator.next()
-      if (next.done === true) break
-      held.push(next.value)
-      length += next.value.byteLength
-    }
-    const whole: Bytes = (async function* () {
-      yield* held
-      yield* { [Symbol.asyncIterator]: () => iterator }
-    })()
-    const found = detectCompression(Buffer.concat(held).subarray(0, magicBytes))
-    yield* opened(whole, found, reusesChunks)
+    yield* held
+    yield* { [Symbol.asyncIterator]: () => iterator }
   } finally {
     await iterator.return?.()
   }

@@ -5,6 +5,7 @@ export {
   detectCompression,
   gzipped,
   magicBytes,
+  startOf,
 } from './compression.ts'
 export {
   createIndexEncoder,

@@ -1,4 +1,5 @@
 export type { Bytes } from './bytes.ts'
+export { applyChanges } from './change/apply-changes.ts'
 export type { Descriptor } from './descriptor.ts'
 export {
   type Digest,
@@ -17,6 +18,7 @@ export {
   type ImageConfig,
   parseImageConfig,
 } from './image-config.ts'
+export { imageConfigJson, type ImageConfigDraft } from './image-config-encoder.ts'
 export {
   type JsonLimits,
   JsonNumber,

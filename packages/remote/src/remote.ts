@@ -1,7 +1,8 @@
-import type { Digest } from '@katman/oci'
+import type { Bytes, Digest } from '@katman/oci'
 import { isLoopbackHost, isIpAddress, inBlock } from './address.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { CredentialSource } from './credential.ts'
+import { download } from './download.ts'
 import type { HttpLimits, HttpTransport } from './http.ts'
 import { createHttpTransport } from './http-transport.ts'
 import { type Candidate, candidatesFor, originHost, searchHost } from './mirrors.ts'
@@ -78,6 +79,11 @@ export interface Remote extends AsyncDisposable {
     registry: string,
     options?: { readonly signal?: AbortSignal | undefined },
   ): AsyncIterable<string>
+  /**
+   * Opens the content of any URL, with the proxies and root certificates of the settings; no registry's credentials are
+   * sent. Throws `DOWNLOAD_REFUSED`, `REDIRECT_REFUSED` and network errors.
+   */
+  download(url: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Bytes>
 }
 
 /** Opens the registry client. Connections and tokens are shared by its repositories until it is disposed. */
@@ -178,6 +184,8 @@ export function createRemote(options: RemoteOptions): Remote {
         '_catalog?n=1000',
       )
     },
+    download: (url, call = {}) =>
+      download(transport, url, { userAgent: options.userAgent, signal: call.signal }),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   }
 }
