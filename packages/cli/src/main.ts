@@ -68,12 +68,18 @@ export async function runProgram(
 
 function makeContext(
   surroundings: Surroundings,
-  globals: { readonly config: string | undefined; readonly root: string | undefined },
+  globals: {
+    readonly config: string | undefined
+    readonly root: string | undefined
+    readonly signaturePolicy: string | undefined
+  },
 ): Context {
-  const env: Environment =
-    globals.config === undefined
-      ? surroundings.env
-      : { ...surroundings.env, DOCKER_CONFIG: globals.config }
+  const { config, signaturePolicy } = globals
+  const env: Environment = {
+    ...surroundings.env,
+    ...(config === undefined ? {} : { DOCKER_CONFIG: config }),
+    ...(signaturePolicy === undefined ? {} : { KATMAN_SIGNATURE_POLICY: signaturePolicy }),
+  }
   const root = path.resolve(globals.root ?? surroundings.root)
   return {
     program: surroundings.program,

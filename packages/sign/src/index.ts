@@ -1,9 +1,10 @@
+export { admitImage, type Candidate } from './admit-image.ts'
 export {
   generateKeyPair,
   type KeyPair,
   publicKeyPem,
   readPrivateKey,
-  readPublicKeys,
+  readPublicKey,
 } from './keys.ts'
 export { signImage, type SignOptions } from './sign-image.ts'
 export {
@@ -12,3 +13,7 @@ export {
   verifyImage,
   type VerifyOptions,
 } from './verify-image.ts'
+export { loadPolicy, type LoadPolicyOptions } from './load-policy.ts'
+export type { Policy, PolicyBytes, Requirement, SigstoreRequirement } from './policy.ts'
+export type { IdentityRule } from './policy-identity.ts'
+export { fileSubject, type PolicySubject, registrySubject } from './policy-scopes.ts'

@@ -55,11 +55,11 @@ export async function readPrivateKey(
   )
 }
 
-/** The public keys of a PEM file, at least one. Throws `KEY_INVALID`. */
-export function readPublicKeys(text: string, what: string): readonly KeyObject[] {
-  const blocks = parsePem(text, what).filter(({ label }) => /^(?:RSA )?PUBLIC KEY$/.test(label))
-  if (blocks.length === 0) throw keyInvalid(what, 'it holds no public key')
-  return blocks.map(({ text: pem }) => checked(what, () => createPublicKey(pem)))
+/** The public key of a PEM file: its first. Throws `KEY_INVALID`. */
+export function readPublicKey(text: string, what: string): KeyObject {
+  const [found] = parsePem(text, what).filter(({ label }) => /^(?:RSA )?PUBLIC KEY$/.test(label))
+  if (found === undefined) throw keyInvalid(what, 'it holds no public key')
+  return checked(what, () => createPublicKey(found.text))
 }
 
 /** The public half as a PEM text. */

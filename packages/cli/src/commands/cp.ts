@@ -21,6 +21,7 @@ import {
   readVerified,
   type Target,
 } from '@katman/transfer'
+import { admit, policyPlace } from '../admit.ts'
 import type { Context } from '../context.ts'
 import { copyCosignTags } from '../cosign-tags.ts'
 import { plainFailure } from '../failure.ts'
@@ -58,6 +59,11 @@ export async function run(
     const opened = await openSource(context, source, stack)
     const platform = flags.platform ? parsePlatform(flags.platform) : undefined
     const root = platform === undefined ? opened.root : await narrowTo(opened, platform)
+    const place = policyPlace(source, opened.reference)
+    if (place !== undefined) {
+      const chosen = platform === undefined ? {} : { chosen: async () => [root] }
+      await admit(context, { source: opened.source, root: opened.root, from: place, ...chosen })
+    }
     const job: CopyJob = { context, flags, opened, root, source, stack }
     await copyTo(job, destination, to)
     if (!flags.quiet) context.stdout.write(`${root.digest}\n`)

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { type Archive, type ArchiveImage, openArchive } from '@katman/archive'
 import {
   familiarReference,
@@ -8,6 +9,7 @@ import {
   withDefaultTag,
 } from '@katman/oci'
 import { loadImage, type Store } from '@katman/store'
+import { admit } from '../admit.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { hostPlatform } from '../host-platform.ts'
@@ -29,12 +31,37 @@ export async function run(context: Context, flags: LoadFlags): Promise<void> {
     const platforms = parsePlatforms(flags.platform)
     await using store = await context.openStore()
     await using archive = await openArchive(input || context.stdin, { signal: context.signal })
+    for (const image of archive.images) await mayLoad(context, archive, image, input)
     for (const image of archive.images) {
       await loadOne(context, store, archive, image, platforms)
     }
   } catch (error) {
     throw plainFailure(error)
   }
+}
+
+/** The signature policy sees a file as a docker archive, whatever it holds beside, and a folder as an OCI layout. */
+async function mayLoad(
+  context: Context,
+  archive: Archive,
+  image: ArchiveImage,
+  input: string | undefined,
+): Promise<void> {
+  const file = input || undefined
+  const isFolder = file !== undefined && (await stat(file)).isDirectory()
+  await admit(context, {
+    source: archive,
+    root: image.descriptor,
+    from: { transport: isFolder ? 'oci' : 'docker-archive', file, references: namesOf(image) },
+  })
+}
+
+/** The names a store takes: with a tag, without a digest. */
+function namesOf(image: ArchiveImage): readonly Reference[] {
+  return image.names
+    .filter((name) => isReference(name))
+    .map((name) => withDefaultTag(parseReference(name)))
+    .filter((name) => name.digest === undefined)
 }
 
 async function loadOne(
@@ -45,10 +72,7 @@ async function loadOne(
   platforms: readonly Platform[],
 ): Promise<void> {
   const say = (line: string): void => context.stdout.write(`${line}\n`)
-  const names: Reference[] = image.names
-    .filter((name) => isReference(name))
-    .map((name) => withDefaultTag(parseReference(name)))
-    .filter((name) => name.digest === undefined)
+  const names = namesOf(image)
   const { images, replaced } = await loadImage(store, archive, image.descriptor, names, {
     has: (descriptor) => archive.has(descriptor),
     platforms,

@@ -1,16 +1,20 @@
 import {
   canonicalName,
   defaultTag,
+  type Descriptor,
   familiarName,
   familiarReference,
   isKatmanError,
+  parseManifest,
   parsePlatform,
   type Platform,
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
 import type { RemoteRepository } from '@katman/remote'
-import { pullImage, type PullResult, type Store } from '@katman/store'
+import { pullImage, type PullResult, selectPlatform, type Store } from '@katman/store'
+import { readVerified } from '@katman/transfer'
+import { admit } from '../admit.ts'
 import { clientReference } from '../client-reference.ts'
 import type { Context } from '../context.ts'
 import {
@@ -84,6 +88,7 @@ async function pullOne(job: PullJob, reference: Reference): Promise<PullResult> 
   const shown =
     reference.digest === undefined ? (reference.tag ?? defaultTag) : canonicalReference(label)
   job.say(`${shown}: Pulling from ${reference.repository}`)
+  await mayPull(job, reference, resolved)
   const known = new Set((await store.images()).map((image) => image.id))
   await using lines = layerLines(job)
   const result = await pullImage(store, repository, reference, {
@@ -101,6 +106,22 @@ async function pullOne(job: PullJob, reference: Reference): Promise<PullResult> 
   lines.finish()
   job.say(`Digest: ${result.target.digest}`)
   return result
+}
+
+/** The signature policy is asked for what the tag stands for now, and that is what is pulled. */
+async function mayPull(job: PullJob, reference: Reference, root: Descriptor): Promise<void> {
+  const { context, platform, repository: source } = job
+  const chosen = async (): Promise<readonly Descriptor[]> => {
+    const bytes = await readVerified(source, root, { signal: context.signal })
+    const document = parseManifest(bytes, root.mediaType)
+    return document.kind === 'index' ? selectPlatform(document, platform) : []
+  }
+  const from = { registry: reference }
+  await admit(context, { source, root, from, ...(platform === 'all' ? {} : { chosen }) }).catch(
+    (error: unknown) => {
+      throw daemonFailure(error)
+    },
+  )
 }
 
 async function pullAllTags(job: PullJob, reference: Reference): Promise<void> {

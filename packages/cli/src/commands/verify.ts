@@ -5,7 +5,7 @@ import {
   parseReference,
   type Reference,
 } from '@katman/oci'
-import { readPublicKeys, type VerifiedSignature, verifyImage } from '@katman/sign'
+import { readPublicKey, type VerifiedSignature, verifyImage } from '@katman/sign'
 import type { Context } from '../context.ts'
 import { narrowTo, openSource, parsePlace } from '../copy-places.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
@@ -33,7 +33,7 @@ export async function run(
   }
   try {
     if (!flags.key) throw new CommandFailure('which key? Give --key FILE or --key env://VARIABLE')
-    const keys = readPublicKeys(await readKeyText(context, flags.key), flags.key)
+    const keys = [readPublicKey(await readKeyText(context, flags.key), flags.key)]
     const wanted = flags.identity ? parseReference(flags.identity) : undefined
     await using stack = new AsyncDisposableStack()
     const opened = await openSource(context, parsePlace(name), stack)
