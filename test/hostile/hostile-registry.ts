@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import {
   createRegistry,
   openMemoryStorage,
@@ -20,8 +20,14 @@ interface Exchange {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
   readonly path: string
-  /** The right answer; without `range`, as from a server that does not know Range. */
-  readonly honest: (options?: { readonly range: boolean }) => Promise<Answer>
+  /**
+   * The right answer; without `range`, as from a server that does not know Range. `body` is what the registry gets to
+   * see instead of what was sent.
+   */
+  readonly honest: (options?: {
+    readonly range?: boolean
+    readonly body?: AsyncIterable<Uint8Array>
+  }) => Promise<Answer>
   /** Sends an answer as it is: headers that lie about the body too. */
   readonly send: (answer: Answer) => void
 }
@@ -43,10 +49,20 @@ export interface HostileRegistry extends AsyncDisposable {
   readonly requests: SeenRequest[]
   /** Lets `fault` answer what matches `METHOD /path?query`, that many times (default: for ever). */
   disturb(pattern: RegExp, fault: Fault, times?: number): void
+  /** Bytes that came from clients, and that were sent to them. */
+  traffic(): { readonly received: number; readonly sent: number }
   /** Answers 401 with this challenge to every request without credentials, before any fault. */
   challenge(header: string): void
+  /** The same, with the address of a token service of its own, which has tokens for everybody. */
+  wantTokens(): void
   /** No faults any more. */
   behave(): void
+}
+
+const token: RegistryResponse = {
+  status: 200,
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from('{"token":"from-the-test","expires_in":300}'),
 }
 
 interface Rule {
@@ -66,23 +82,29 @@ export async function startHostileRegistry(
   const registry = createRegistry(storage)
   const rules: Rule[] = []
   const requests: SeenRequest[] = []
+  const sockets = new Set<Socket>()
+  const past = { received: 0, sent: 0 }
   let challenge: string | undefined
 
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = incoming
     requests.push({ method, path: url, headers })
-    const exchange = createExchange(incoming, outgoing, async ({ range } = { range: true }) =>
+    const isToken = url.startsWith('/token')
+    const exchange = createExchange(incoming, outgoing, async ({ range = true, body } = {}) =>
       wholeAnswer(
-        await registry.handle({
-          method,
-          path: url.split('?')[0] ?? '',
-          query: new URLSearchParams(url.split('?')[1]),
-          header: (name) => (name === 'range' && !range ? undefined : headersOf(incoming)[name]),
-          body: incoming,
-        }),
+        isToken
+          ? token
+          : await registry.handle({
+              method,
+              path: url.split('?')[0] ?? '',
+              query: new URLSearchParams(url.split('?')[1]),
+              header: (name) =>
+                name === 'range' && !range ? undefined : headersOf(incoming)[name],
+              body: body ?? incoming,
+            }),
       ),
     )
-    if (challenge !== undefined && headers.authorization === undefined) {
+    if (challenge !== undefined && !isToken && headers.authorization === undefined) {
       exchange.send({
         status: 401,
         headers: { 'www-authenticate': challenge, 'content-length': '0' },
@@ -104,6 +126,14 @@ export async function startHostileRegistry(
   }
   const server =
     options.tls === undefined ? createServer(listener) : createSecureServer(options.tls, listener)
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      past.received += socket.bytesRead
+      past.sent += socket.bytesWritten
+    })
+  })
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })
@@ -115,6 +145,17 @@ export async function startHostileRegistry(
     storage,
     requests,
     disturb: (pattern, fault, times = Infinity) => void rules.push({ pattern, fault, left: times }),
+    traffic() {
+      const open = [...sockets]
+      return {
+        received: open.reduce((sum, { bytesRead }) => sum + bytesRead, past.received),
+        sent: open.reduce((sum, { bytesWritten }) => sum + bytesWritten, past.sent),
+      }
+    },
+    wantTokens() {
+      const scheme = options.tls === undefined ? 'http' : 'https'
+      challenge = `Bearer realm="${scheme}://127.0.0.1:${port}/token",service="r"`
+    },
     challenge(header) {
       challenge = header
     },
