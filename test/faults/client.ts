@@ -45,12 +45,7 @@ export function openClient({
     transport: counting,
     ...options,
   })
-  return {
-    repository: (...words) => remote.repository(...words),
-    authenticate: (...words) => remote.authenticate(...words),
-    received: () => received,
-    [Symbol.asyncDispose]: () => remote[Symbol.asyncDispose](),
-  }
+  return { ...remote, received: () => received }
 }
 
 async function* counted(
