@@ -37,7 +37,7 @@ export interface FaultKind {
   /** One cut: what has arrived is not sent again. */
   readonly isCut?: true
   /** What the question for the rest meets: the same request again, or the status of an upload. */
-  readonly then?: { readonly pull: Fault; readonly push: Fault }
+  readonly rest?: { readonly pull: Fault; readonly push: Fault }
 }
 
 const once = { times: 1 } as const
@@ -238,8 +238,10 @@ export const resumeFaults: readonly FaultKind[] = [
   {
     name: '200 for a Range',
     outcome: 'ok',
-    ...{ answer: atHalf(cut), body: halfTaken('end'), ...once },
-    then: {
+    answer: atHalf(cut),
+    body: halfTaken('end'),
+    ...once,
+    rest: {
       pull: async ({ honest, send }) => send(await honest({ range: false })),
       push: altered(({ headers }) => ({ headers: { ...headers, range: '' } })),
     },
@@ -247,8 +249,10 @@ export const resumeFaults: readonly FaultKind[] = [
   {
     name: '206 from another byte',
     outcome: { pull: 'RESPONSE_INVALID', push: 'ok' },
-    ...{ answer: atHalf(cut), body: halfTaken('end'), ...once },
-    then: {
+    answer: atHalf(cut),
+    body: halfTaken('end'),
+    ...once,
+    rest: {
       pull: altered(({ headers, body }) => ({
         headers: { ...headers, 'content-range': `bytes 17-${body.byteLength + 16}/999999` },
       })),

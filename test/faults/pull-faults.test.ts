@@ -75,7 +75,7 @@ async function meet(kind: FaultKind, operation: string): Promise<void> {
       },
       times,
     )
-    if (kind.then !== undefined) registry.disturb(pattern, kind.then.pull, 1)
+    if (kind.rest !== undefined) registry.disturb(pattern, kind.rest.pull, 1)
     if (operation === 'token') registry.wantTokens()
     const outcome = await outcomeOf(pull)
     table.record(name, operation, outcome)

@@ -138,7 +138,7 @@ async function meet(kind: FaultKind, operation: string): Promise<void> {
     },
     kind.times,
   )
-  if (kind.then !== undefined) registry.disturb(/GET .*uploads/, kind.then.push, 1)
+  if (kind.rest !== undefined) registry.disturb(/GET .*uploads/, kind.rest.push, 1)
   if (operation === 'token') registry.wantTokens()
   const outcome = await outcomeOf(push)
   table.record(kind.name, operation, outcome)
