@@ -21,6 +21,7 @@ export const floors: Readonly<
     npm: { 'smol-toml': 'registries.conf is TOML; small, typed, no dependency of its own' },
   },
   archive: { name: '@katman/archive', floor: 2, npm: {} },
+  artifact: { name: '@katman/artifact', floor: 2, npm: {} },
   sign: {
     name: '@katman/sign',
     floor: 2,

@@ -1,3 +1,4 @@
+import { artifactCommands } from './artifact-commands.ts'
 import { type Command, type CommandGroup, defineCommand } from './command.ts'
 import { manifestCommands } from './manifest-commands.ts'
 import { platformsFlag } from './platform-list.ts'
@@ -16,6 +17,7 @@ import { defineFlags } from './terminal/flags.ts'
 /** Every group of commands, in the order help shows them. */
 export const commandGroups: readonly CommandGroup[] = [
   { path: ['image'], summary: 'Manage images' },
+  { path: ['artifact'], summary: 'Manage files in registries' },
   { path: ['manifest'], summary: 'Look at manifests and indexes' },
   { path: ['buildx'], summary: 'Build tools' },
   { path: ['buildx', 'imagetools'], summary: 'Work on images in registries' },
@@ -304,6 +306,7 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/search.ts'),
   }),
   ...manifestCommands,
+  ...artifactCommands,
   ...signCommands,
   defineCommand({
     path: ['login'],

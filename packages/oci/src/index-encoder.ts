@@ -44,7 +44,8 @@ export function mergeEntries(entries: readonly Descriptor[]): readonly Descripto
   return [...merged.values()]
 }
 
-function descriptorJson(entry: Descriptor): unknown {
+/** The JSON of a descriptor, keys in the order of the Go type. */
+export function descriptorJson(entry: Descriptor): unknown {
   const { mediaType, digest, size, urls, annotations, data, platform, artifactType } = entry
   return {
     mediaType,

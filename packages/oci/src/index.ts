@@ -28,6 +28,7 @@ export {
   parseJson,
 } from './json.ts'
 export {
+  descriptorJson,
   type IndexDraft,
   indexJson,
   indexTypeFor,

@@ -1,0 +1,130 @@
+import fs from 'node:fs'
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { type Bytes, type Descriptor, digestHex, KatmanError, parseManifest } from '@katman/oci'
+import {
+  type CallOptions,
+  copyContent,
+  type CopyEvent,
+  readVerified,
+  type Source,
+  type Target,
+  verified,
+} from '@katman/transfer'
+import { type ListedFile, listFiles } from './list-files.ts'
+import { placeFile } from './place-file.ts'
+import { contentDigestKey, pathParts } from './title.ts'
+import { unpackFolder } from './unpack-folder.ts'
+
+export interface UnpackOptions extends CallOptions {
+  /** A file that is there already is an error. Default: it is replaced. */
+  readonly keepOld?: boolean
+  readonly onEvent?: (event: CopyEvent) => void
+}
+
+export interface UnpackResult {
+  /** The files and folders that are there now. */
+  readonly placed: readonly (ListedFile & { readonly title: string })[]
+  /** Content without a name, which was left. */
+  readonly unnamed: readonly Descriptor[]
+}
+
+/**
+ * Brings the files of an artifact into a folder, which is made when it is missing. They appear when all are here and
+ * verified. Throws `ARTIFACT_PATH_INVALID`, `ARTIFACT_CONTENT_INVALID`, `MANIFEST_INVALID`, and what
+ * {@link copyContent} throws.
+ */
+export async function unpackArtifact(
+  source: Source,
+  root: Descriptor,
+  folder: string,
+  options: UnpackOptions = {},
+): Promise<UnpackResult> {
+  const { keepOld = false, signal } = options
+  const manifest = parseManifest(await readVerified(source, root, { signal }), root.mediaType)
+  if (manifest.kind === 'index') throw isIndex(root)
+  const files = listFiles(manifest)
+  const placed = files.flatMap(({ title, ...file }) =>
+    title === undefined ? [] : [{ ...file, title }],
+  )
+  const unnamed = files.flatMap(({ title, descriptor }) =>
+    title === undefined ? [descriptor] : [],
+  )
+  await mkdir(folder, { recursive: true })
+  // On the same file system, so that files can be moved into place.
+  const staging = await mkdtemp(path.join(folder, '.katman-'))
+  try {
+    const wanted = new Set(placed.map(({ descriptor }) => descriptor.digest))
+    const target = stagingTarget(staging, ({ digest }) => wanted.has(digest))
+    await copyContent(source, target, root, {
+      signal,
+      onEvent: options.onEvent,
+      readFrom: 'source',
+    })
+    const ready: [ListedFile & { readonly title: string }, string][] = []
+    for (const file of placed) {
+      const isShared = placed.some(
+        (one) => one !== file && one.descriptor.digest === file.descriptor.digest,
+      )
+      ready.push([file, await prepare(staging, file, isShared, signal)])
+    }
+    for (const [{ title }, from] of ready) placeFile(folder, pathParts(title), from, keepOld)
+    return { placed, unnamed }
+  } finally {
+    await rm(staging, { recursive: true, force: true })
+  }
+}
+
+/** Takes the files of an artifact and is content without the rest. */
+function stagingTarget(staging: string, wants: (descriptor: Descriptor) => boolean): Target {
+  return {
+    name: 'files',
+    has: async (descriptor) => !wants(descriptor),
+    async write(descriptor, source, { onProgress, signal } = {}) {
+      const handle = await open(stagedPath(staging, descriptor), 'wx')
+      try {
+        let bytes = 0
+        for await (const chunk of verified(await source(0), descriptor, 'artifact')) {
+          signal?.throwIfAborted()
+          await handle.writeFile(chunk)
+          bytes += chunk.byteLength
+          onProgress?.({ state: 'receiving', bytes })
+        }
+        onProgress?.({ state: 'received' })
+      } finally {
+        await handle.close()
+      }
+    },
+  }
+}
+
+/** Unpacks a folder. Of two files with one content each gets a copy of its own. */
+async function prepare(
+  staging: string,
+  { descriptor, title, isFolder }: ListedFile & { readonly title: string },
+  isShared: boolean,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const staged = stagedPath(staging, descriptor)
+  if (!isFolder && !isShared) return staged
+  const own = await mkdtemp(path.join(staging, 'file-'))
+  if (isFolder) {
+    const contentDigest = descriptor.annotations?.[contentDigestKey]
+    const archive = fs.createReadStream(staged, { highWaterMark: 1024 * 1024 }) as Bytes
+    return unpackFolder(archive, own, { title, contentDigest, signal })
+  }
+  const file = path.join(own, 'content')
+  fs.copyFileSync(staged, file, fs.constants.COPYFILE_FICLONE)
+  return file
+}
+
+function stagedPath(staging: string, { digest }: Descriptor): string {
+  return path.join(staging, digestHex(digest))
+}
+
+function isIndex({ digest }: Descriptor): KatmanError {
+  return new KatmanError('MANIFEST_INVALID', `${digest} is an index, not an artifact`, {
+    hint: 'choose one of its entries: --platform, or a digest',
+    details: { digest },
+  })
+}
