@@ -41,9 +41,18 @@ describe('katman artifact', () => {
     )
     const type = 'application/vnd.example.report'
     const pushed = await run(
-      ...['artifact', 'push', '--artifact-type', type, '-a', 'more=x=y'],
-      ...['--annotation-file', 'annotations.json', name(':1,stable')],
-      ...['report.json:application/json', 'note', 'site'],
+      'artifact',
+      'push',
+      '--artifact-type',
+      type,
+      '-a',
+      'more=x=y',
+      '--annotation-file',
+      'annotations.json',
+      name(':1,stable'),
+      'report.json:application/json',
+      'note',
+      'site',
     )
     const digest = /^Digest: (.*)$/m.exec(pushed)?.[1] ?? ''
     expect(pushed).toBe(`Pushed ${name(':1,stable')}\nArtifactType: ${type}\nDigest: ${digest}\n`)
@@ -77,13 +86,23 @@ describe('katman artifact', () => {
     await writeFile('sbom.json', '{}')
     const image = `${registry.host}/team/app:latest`
     const attached = await run(
-      ...['artifact', 'attach', '--artifact-type', 'application/spdx+json'],
-      ...[image, 'sbom.json:application/spdx+json'],
+      'artifact',
+      'attach',
+      '--artifact-type',
+      'application/spdx+json',
+      image,
+      'sbom.json:application/spdx+json',
     )
     expect(attached).toMatch(/^Attached to .*\/team\/app@sha256:[0-9a-f]{64}\nDigest: sha256:/)
     await run(
-      ...['artifact', 'push', '--subject', 'latest', '--artifact-type', 'application/scan'],
-      ...[`${registry.host}/team/app`, 'sbom.json'],
+      'artifact',
+      'push',
+      '--subject',
+      'latest',
+      '--artifact-type',
+      'application/scan',
+      `${registry.host}/team/app`,
+      'sbom.json',
     )
     const tree = await run('referrers', image)
     expect(tree).toContain('application/spdx+json  sha256:')

@@ -18,7 +18,7 @@ export interface ArtifactTarget {
 }
 
 /** Reads `NAME:TAG,TAG`: the first with its place, and the other tags. */
-export function splitTags(typed: string): readonly [string, ...string[]] {
+function splitTags(typed: string): readonly [string, ...string[]] {
   const colon = typed.lastIndexOf(':')
   if (colon < typed.lastIndexOf('/')) return [typed]
   const [first = '', ...others] = typed.slice(colon + 1).split(',')
