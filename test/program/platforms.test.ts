@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addImage, addIndex, platform } from '../hostile/hostile-image.ts'
@@ -143,5 +145,44 @@ describe('images --tree', () => {
     await run('pull', '-q', '--platform', 'all', name)
     const after = await run('images', '--tree')
     expect(after.stdout).toMatch(/└─ linux\/arm64\/v8 +\w{12} +[1-9]\S*B +[1-9]\S*B\n$/)
+  })
+})
+
+describe('layers --platform', () => {
+  it('reads another platform of a name, and asks no registry for an id', async () => {
+    await run('pull', '-q', '--platform', 'all', name)
+    const { stdout } = await run('layers', '--platform', 'linux/arm64', name)
+    expect(stdout).toContain('linux/arm64')
+    const id = (await run('images', '-q')).stdout.trim()
+    const missed = await run('layers', '--platform', 'linux/s390x', id)
+    expect(missed).toMatchObject({
+      exitCode: 1,
+      stderr: `image with reference ${id} was found but does not provide the specified platform (linux/s390x)\nhint: here: linux/amd64\n`,
+    })
+  })
+})
+
+describe('cp to store:NAME@DIGEST', () => {
+  it('gives no name with the digest of something else', async () => {
+    const wrong = `store:app@${manifests.amd64}`
+    const { exitCode, stderr } = await run('cp', name, wrong)
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain(`app@${manifests.amd64} cannot name other content: sha256:`)
+    expect((await run('images', '-q')).stdout).toBe('')
+    expect(await run('cp', '--platform', 'linux/amd64', name, wrong)).toMatchObject({ exitCode: 0 })
+    const { stdout } = await run('inspect', '-f', '{{json .RepoDigests}}', manifests.amd64)
+    expect(stdout).toBe(`["app@${manifests.amd64}"]\n`)
+  })
+})
+
+describe('gc --quarantine', () => {
+  it('removes what was set aside', async () => {
+    await run('pull', '-q', name)
+    const folder = path.join(katman.folder, 'store/quarantine')
+    writeFileSync(path.join(folder, 'blob.x'), 'bad')
+    expect((await run('gc')).stdout).toBe('Total reclaimed space: 0B\n')
+    expect((await run('gc', '--quarantine')).stdout).toBe(
+      'deleted: quarantine blob.x\nTotal reclaimed space: 3B\n',
+    )
   })
 })

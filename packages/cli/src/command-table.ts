@@ -364,6 +364,11 @@ export const commands: readonly Command[] = [
         default: '10m',
         help: 'Keep content younger than this',
       },
+      {
+        name: 'quarantine',
+        type: 'bool',
+        help: 'Also remove the damaged files that were set aside',
+      },
     ]),
     load: () => import('./commands/gc.ts'),
   }),

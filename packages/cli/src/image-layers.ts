@@ -1,4 +1,4 @@
-import { indexLayer, type LayerIndex } from '@katman/layer'
+import { indexLayer, type LayerIndex, maxInflatedBytes } from '@katman/layer'
 import {
   defaultTag,
   type Descriptor,
@@ -9,21 +9,25 @@ import {
   isImageManifest,
   isKatmanError,
   KatmanError,
-  layerCompression,
   type Manifest,
-  matchPlatforms,
   parseImageConfig,
   parseManifest,
-  parsePlatform,
   parseReference,
   type Platform,
   withDefaultTag,
 } from '@katman/oci'
 import type { RemoteRepository } from '@katman/remote'
-import { findImage, type ImageView, loadImages, selectPlatform, type Store } from '@katman/store'
+import {
+  findImage,
+  findPlatformImage,
+  type ImageView,
+  loadImages,
+  selectPlatform,
+  type Store,
+} from '@katman/store'
 import { type CallOptions, readVerified, verified } from '@katman/transfer'
 import type { Context } from './context.ts'
-import { chosenPlatform } from './host-platform.ts'
+import { chosenPlatform, typedPlatform } from './host-platform.ts'
 
 /** Indexes above a manifest, at most. */
 const maxDepth = 4
@@ -60,7 +64,7 @@ export async function readImageLayers(
   context: Context,
   options: ImageLayersOptions,
 ): Promise<ImageLayers> {
-  const platform = options.platform ? parsePlatform(options.platform) : undefined
+  const platform = options.platform ? typedPlatform(options.platform) : undefined
   if (options.remoteOnly !== true) {
     await using store = await context.openStore()
     const image = await findLocal(store, options.name, platform)
@@ -69,26 +73,22 @@ export async function readImageLayers(
   return readRemote(context, options.name, platform ?? chosenPlatform(undefined, context.env))
 }
 
-/** The image of that name; with a platform, the one of the same index that has it. */
+/** The image of that name here, for the platform; undefined when only a registry can have it. */
 async function findLocal(
   store: Store,
   name: string,
   platform: Platform | undefined,
 ): Promise<ImageView | undefined> {
   const images = await loadImages(store)
-  let found: ImageView
   try {
-    found = findImage(images, name).image
+    return await findPlatformImage(store, images, name, { platform, orLower: true })
   } catch (error) {
-    if (isKatmanError(error, 'IMAGE_UNKNOWN') && isName(name)) return undefined
+    const isElsewhere = isKatmanError(error, 'PLATFORM_UNKNOWN')
+      ? findImage(images, name).name !== undefined
+      : isKatmanError(error, 'IMAGE_UNKNOWN') && isName(name)
+    if (isElsewhere) return undefined
     throw error
   }
-  if (platform === undefined) return found
-  const index = found.record.index?.digest
-  const siblings = images.filter(
-    ({ id, record }) => id === found.id || (index !== undefined && record.index?.digest === index),
-  )
-  return matchPlatforms(platform, siblings, (image) => image.record.platform)[0]
 }
 
 /** True for what could be in a registry: an id names nothing there. */
@@ -137,8 +137,9 @@ async function readRemote(
   for (const [position, expectedDiffID] of config.diffIDs.entries()) {
     const layer = layerAt(manifest, position)
     const bytes = verified(await repository.open(layer, call), layer, repository.name)
-    const compression = layerCompression(layer.mediaType) ?? 'detect'
-    const index = await indexLayer(bytes, compression, { expectedDiffID, ...call })
+    // As in the store: the bytes tell how they are compressed, whatever the media type says.
+    const maxBytes = maxInflatedBytes(layer.size)
+    const index = await indexLayer(bytes, 'detect', { expectedDiffID, maxBytes, ...call })
     layers.push({ descriptor: layer, index })
   }
   const { digest: id } = manifest.config

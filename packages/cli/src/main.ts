@@ -92,7 +92,7 @@ function makeContext(
     },
     signal: surroundings.signal,
     now: surroundings.now,
-    openStore: async () => (await import('./open-places.ts')).openLocalStore(root),
+    openStore: async () => (await import('./open-places.ts')).openLocalStore(root, env),
     openRemote: async (choices = {}) =>
       (await import('./open-places.ts')).openRegistries({ env, version, ...choices }),
   }

@@ -3,9 +3,10 @@ import { openStore, type Store } from '@katman/store'
 import type { Environment, RemoteChoices } from './context.ts'
 
 /** Opens the local store of a command. */
-export async function openLocalStore(root: string): Promise<Store> {
+export async function openLocalStore(root: string, env: Environment): Promise<Store> {
   const workerUrl = bundledWorker()
-  return openStore({ root, ...(workerUrl === undefined ? {} : { workerUrl }) })
+  const allowNetworkRoot = env['KATMAN_NETWORK_STORE'] === '1'
+  return openStore({ root, allowNetworkRoot, ...(workerUrl === undefined ? {} : { workerUrl }) })
 }
 
 /** The program of the index threads where a release has bundled it; from source the layer package knows. */

@@ -62,7 +62,7 @@ export async function* decompressed(
     size += chunk.byteLength
     if (size > maxBytes) {
       throw new KatmanError('LAYER_TOO_LARGE', `layer has more than ${maxBytes} bytes`, {
-        hint: 'its manifest or config promised less; do not trust where it comes from',
+        hint: 'honest layers stay far below that; do not trust where it comes from',
         details: { maxBytes },
       })
     }

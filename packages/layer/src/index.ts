@@ -36,3 +36,4 @@ export {
 export { type HiddenBy } from './layer-tree.ts'
 export { unionOf, type UnionEntry } from './union.ts'
 export type { TarEntry, TarEntryType } from './tar-entry.ts'
+export { maxInflatedBytes } from './inflation-limit.ts'

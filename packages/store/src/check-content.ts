@@ -81,13 +81,16 @@ async function checkImageOf(
       (candidate) => candidate.manifest.config.digest === reference.image,
     )
     if (manifest === undefined) return false
+    // Its config may have to be fetched first: without it nothing can be said of the image.
+    await checkManifest(state, manifest.descriptor, new Set([from]))
     const config = readDocument(context, reference.image)
+    if (config === undefined) return false
     const isChild = manifest.descriptor.digest !== reference.target.digest
     const image: ImageRecord = {
       id: reference.image,
       manifest: manifest.descriptor,
       ...(isChild ? { index: reference.target } : {}),
-      platform: config === undefined ? unknownPlatform : parseImageConfig(config).platform,
+      platform: parseImageConfig(config).platform,
       addedAt: reference.updatedAt,
       from: [from],
     }
@@ -104,8 +107,6 @@ async function checkImageOf(
     known.repaired = await rebuild()
   }
 }
-
-const unknownPlatform = { os: 'unknown', architecture: 'unknown' } as const
 
 /** Checks a document that is needed and returns it when it is whole, now or again. */
 async function checkDocument(

@@ -5,7 +5,14 @@ import { KatmanError } from '@katman/oci'
 import { copyContent, type MemoryPlace } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openFaultFiles } from '../test/fault-files.ts'
-import { type CheckOptions, checkStore, openStore, type Problem, type Store } from './index.ts'
+import {
+  type CheckOptions,
+  checkStore,
+  loadImages,
+  openStore,
+  type Problem,
+  type Store,
+} from './index.ts'
 import {
   addReferrer,
   makeTestFolder,
@@ -144,6 +151,40 @@ describe('checkStore', () => {
     })
     expect(await check({ level: 'hash', repair: {} })).toMatchObject([{ repaired: true }])
     expect(await check({ level: 'hash' })).toEqual([])
+  })
+
+  it('heals an image whose record and config are lost', async () => {
+    fs.rmSync(only('images'))
+    damages.loss(blobWith('"rootfs"'))
+    await expectHealed()
+    expect(await imageWorks()).toBe(true)
+    await withStore(async (store) => {
+      expect(await loadImages(store)).toMatchObject([{ record: { platform: { os: 'linux' } } }])
+    })
+  })
+
+  it('leaves lists that work when neither can be had', async () => {
+    fs.rmSync(only('images'))
+    damages.loss(blobWith('"rootfs"'))
+    const problems = await check({ level: 'hash', repair: {} })
+    expect(problems.map(({ repaired }) => repaired)).not.toContain(true)
+    await withStore(async (store) => {
+      expect(await loadImages(store)).toEqual([])
+      await store.collectGarbage({ minAgeMs: 0 })
+      await pullTestImage(store, place, 'app:latest')
+    })
+    expect(await check({ level: 'hash' })).toEqual([])
+  })
+
+  it('lists an image that cannot be read', async () => {
+    await withStore(async (store) => {
+      const [image] = await store.images()
+      if (image === undefined) throw new Error('no image')
+      const { summary: _, ...older } = image
+      await store.putImage(older)
+      damages.loss(blobWith('"rootfs"'))
+      expect(await loadImages(store)).toMatchObject([{ sizeBytes: 0 }])
+    })
   })
 
   it('finds a missing folder and strange files', async () => {

@@ -51,6 +51,7 @@ export function withClearErrors(files: Files, root: string): Files {
     rename: now(files.rename),
     unlink: now(files.unlink),
     rmdir: now(files.rmdir),
+    networkKind: now(files.networkKind),
     freeBytes: now(files.freeBytes),
     lock: now(files.lock),
   }

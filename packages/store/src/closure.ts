@@ -24,11 +24,20 @@ export async function holdImage(context: StoreContext, image: ImageRecord): Prom
   await holdManifest(context, image.manifest, image.id)
 }
 
-/** The same for what a name points to: the document, and those of its images that are here. */
+/**
+ * The same for what a name points to: the document, and those of its images that are here. Throws `REFERENCE_INVALID` for a
+ * name with the digest of something else.
+ */
 export async function holdReference(
   context: StoreContext,
-  { target, image }: ReferenceRecord,
+  { name, target, image }: ReferenceRecord,
 ): Promise<void> {
+  const [, digest = target.digest] = name.split('@')
+  if (digest !== target.digest) {
+    throw new KatmanError('REFERENCE_INVALID', `${name} cannot name ${target.digest}`, {
+      details: { reference: name, digest: target.digest },
+    })
+  }
   await holdOne(context, target)
   for (const { descriptor, manifest } of manifestsOf(context, target)) {
     if (manifest.config.digest === image) {

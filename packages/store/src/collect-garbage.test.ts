@@ -175,6 +175,29 @@ describe('Store.collectGarbage', () => {
     expect(fs.readdirSync(path.join(root, 'ingest'))).toEqual([])
   })
 
+  it('removes what was set aside only when it is told to', async () => {
+    await withStore(async () => {})
+    const folder = path.join(root, 'quarantine')
+    fs.mkdirSync(path.join(folder, 'layer.x'))
+    fs.writeFileSync(path.join(folder, 'layer.x/index'), 'damaged')
+    fs.writeFileSync(path.join(folder, 'blob.y'), 'bad')
+    await withStore(async (store) => {
+      expect(await store.collectGarbage({ minAgeMs: 0 })).toMatchObject({ setAside: [] })
+      const would = await store.collectGarbage({ quarantine: true, dryRun: true })
+      expect(would.setAside).toEqual([
+        { name: 'blob.y', sizeBytes: 3 },
+        { name: 'layer.x', sizeBytes: 7 },
+      ])
+      expect(fs.readdirSync(folder)).toHaveLength(2)
+      expect(await store.collectGarbage({ quarantine: true })).toEqual({
+        deleted: [],
+        setAside: would.setAside,
+        reclaimedBytes: 10,
+      })
+      expect(fs.readdirSync(folder)).toEqual([])
+    })
+  })
+
   it('gives its reserve up when the disk is too full even for a lease', async () => {
     await withStore(async () => {})
     const descriptor = await withStore((store) => put(store, randomBytes(10)))

@@ -27,6 +27,8 @@ export interface CollectOptions extends CallOptions {
    * lease holds stays.
    */
   readonly without?: Iterable<Digest>
+  /** Also removes the damaged files that were set aside, whatever their age. Default false. */
+  readonly quarantine?: boolean
 }
 
 export interface CollectedItem {
@@ -36,8 +38,16 @@ export interface CollectedItem {
   readonly sizeBytes: number
 }
 
+/** A damaged file that was set aside. */
+interface SetAsideItem {
+  /** Its name in `quarantine/`. */
+  readonly name: string
+  readonly sizeBytes: number
+}
+
 export interface CollectResult {
   readonly deleted: readonly CollectedItem[]
+  readonly setAside: readonly SetAsideItem[]
   readonly reclaimedBytes: number
 }
 
@@ -54,14 +64,20 @@ export async function collectGarbage(
   options: CollectOptions = {},
 ): Promise<CollectResult> {
   const without = new Set(options.without)
-  if (options.dryRun) return resultOf(findCandidates(context, mark(context, without), options))
+  const setAside = options.quarantine === true ? listQuarantine(context) : []
+  if (options.dryRun) {
+    return resultOf(findCandidates(context, mark(context, without), options), setAside)
+  }
   openLeaseOnFullDisk(context)
   const claim = await claimCollection(context, options)
   try {
     const reaped = reapAbandoned(context)
     const deleted = await collect(context, options)
     await keepReserve(context.files, context.layout)
-    return resultOf([...deleted, ...reaped])
+    for (const { name } of setAside) {
+      removeTree(context.files, path.join(context.layout.folder('quarantine'), name))
+    }
+    return resultOf([...deleted, ...reaped], setAside)
   } finally {
     claim.release({ keep: false })
   }
@@ -213,7 +229,17 @@ async function claimCollection(context: StoreContext, { signal }: CallOptions): 
   }
 }
 
-function resultOf(deleted: readonly CollectedItem[]): CollectResult {
-  const reclaimedBytes = deleted.reduce((sum, item) => sum + item.sizeBytes, 0)
-  return { deleted, reclaimedBytes }
+function listQuarantine(context: StoreContext): readonly SetAsideItem[] {
+  const folder = context.layout.folder('quarantine')
+  return listed(context, folder)
+    .toSorted()
+    .map((name) => ({ name, sizeBytes: sizeOf(context, path.join(folder, name)) }))
+}
+
+function resultOf(
+  deleted: readonly CollectedItem[],
+  setAside: readonly SetAsideItem[],
+): CollectResult {
+  const reclaimedBytes = [...deleted, ...setAside].reduce((sum, item) => sum + item.sizeBytes, 0)
+  return { deleted, setAside, reclaimedBytes }
 }

@@ -53,6 +53,8 @@ export interface Files {
   readonly rename: (from: string, to: string) => void
   readonly unlink: (path: string) => void
   readonly rmdir: (folder: string) => void
+  /** The kind of network file system a path is on (`nfs`, `smb`, …); undefined for one of this machine. */
+  readonly networkKind: (path: string) => string | undefined
   /** Bytes this user may still write to the file system of a path. */
   readonly freeBytes: (path: string) => number
   /**

@@ -26,10 +26,12 @@ export interface LayerIndexer {
 export interface LayerIndexerOptions {
   readonly workers?: number | undefined
   readonly workerUrl?: URL | undefined
+  readonly maxLayerBytes?: ((blobBytes: number) => number) | undefined
 }
 
 /** A pool of worker threads that starts at the first layer. */
-export function createLayerIndexer({ workers, workerUrl }: LayerIndexerOptions): LayerIndexer {
+export function createLayerIndexer(options: LayerIndexerOptions): LayerIndexer {
+  const { workers, workerUrl } = options
   let pool: Promise<IndexPool> | undefined
   const start = async (): Promise<IndexPool> => {
     const { openIndexPool } = await import('@katman/layer')
@@ -43,9 +45,10 @@ export function createLayerIndexer({ workers, workerUrl }: LayerIndexerOptions):
       pool ??= start()
       onProgress?.({ state: 'indexing', bytes: 0 })
       // As docker does: the bytes tell how they are compressed, whatever the media type says.
-      const layer = await (
-        await pool
-      ).indexFile(file, 'detect', diffID, signal === undefined ? {} : { signal })
+      const { maxInflatedBytes } = await import('@katman/layer')
+      const maxBytes = (options.maxLayerBytes ?? maxInflatedBytes)(size)
+      const call = { maxBytes, ...(signal === undefined ? {} : { signal }) }
+      const layer = await (await pool).indexFile(file, 'detect', diffID, call)
       onProgress?.({ state: 'indexing', bytes: size })
       return layer
     },

@@ -5,7 +5,7 @@ import { type Descriptor, mediaTypes } from '@katman/oci'
 import { openMemoryPlace, type WriteProgress } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openFaultFiles } from '../test/fault-files.ts'
-import { openStore, type Store } from './index.ts'
+import { checkStore, openStore, type Store } from './index.ts'
 import {
   digestOf,
   makeTestFolder,
@@ -49,6 +49,26 @@ describe('Store.write of layers', () => {
       await store.write(describeLayer(blob, mediaTypes.ociLayer), opener(blob), { diffID })
       expect(await store.layerSize(diffID)).toBe('hello\n'.length)
     })
+  })
+
+  it('refuses a layer that inflates too far, and keeps nothing', async () => {
+    const bomb = tarOf('etc/zeros', '\0'.repeat(1_000_000))
+    const blob = gzipSync(bomb)
+    const place = await openTestPlace('bomb')
+    for (const inlineBytes of [blob, gzipSync(bomb, { level: 0 })]) {
+      const limited = { root, files: openFaultFiles(locks), maxLayerBytes: () => 100_000 }
+      await using store = await openStore(limited)
+      const descriptor = describeLayer(inlineBytes, mediaTypes.ociLayerGzip)
+      const write = store.write(descriptor, opener(inlineBytes), { diffID: digestOf(bomb) })
+      await expect(write).rejects.toMatchObject({
+        code: 'LAYER_TOO_LARGE',
+        message: 'layer has more than 100000 bytes',
+      })
+      expect(await store.has(descriptor)).toBe(false)
+      expect(fs.readdirSync(path.join(root, 'ingest'))).toEqual([])
+      await pullTestImage(store, place, 'app:latest')
+      expect((await checkStore(store, { level: 'hash' })).problems).toEqual([])
+    }
   })
 
   it('refuses a layer that is not the one the config names, and keeps nothing', async () => {

@@ -1,4 +1,6 @@
 import {
+  canonicalName,
+  familiarReference,
   type Descriptor,
   type Digest,
   formatReference,
@@ -19,7 +21,8 @@ import {
   readVerified,
   type Source,
 } from '@katman/transfer'
-import { recordImages, selectPlatform } from './pull-image.ts'
+import { selectPlatform } from './pull-image.ts'
+import { recordAgain, recordImages } from './record-images.ts'
 import type { ImageRecord } from './records.ts'
 import type { Store } from './store.ts'
 
@@ -45,7 +48,7 @@ export interface LoadImageResult {
 
 /**
  * Copies an image or an index from a place without names of its own, such as an archive, into the store and gives it
- * these names. Throws `NOT_AN_IMAGE`, `PLATFORM_UNKNOWN` and what {@link copyContent} throws.
+ * these names. Throws `NOT_AN_IMAGE`, `REFERENCE_INVALID` for a name with another digest, `PLATFORM_UNKNOWN` and what {@link copyContent} throws.
  */
 export async function loadImage(
   store: Store,
@@ -55,6 +58,7 @@ export async function loadImage(
   options: LoadImageOptions = {},
 ): Promise<LoadImageResult> {
   const { has = () => true, platforms = [], signal } = options
+  const canonical = names.map((name) => canonicalFor(name, target))
   if (platforms.length > 0) await checkPlatform(source, target, platforms, { signal })
   const result = await copyContent(source, store, target, {
     signal,
@@ -75,15 +79,27 @@ export async function loadImage(
   }
   const known = new Map((await store.references()).map((record) => [record.name, record.image]))
   const replaced: { readonly name: Reference; readonly image: Digest }[] = []
-  for (const reference of names) {
-    const name = formatReference(withDefaultTag(reference))
+  for (const [position, name] of canonical.entries()) {
     const before = known.get(name)
-    if (before !== undefined && before !== shown.id)
+    const reference = names[position]
+    if (before !== undefined && before !== shown.id && reference !== undefined)
       replaced.push({ name: reference, image: before })
     const updatedAt = (options.now?.() ?? new Date()).toISOString()
     await store.setReference({ name, target, image: shown.id, updatedAt })
   }
+  await recordAgain(store, images)
   return { images, replaced }
+}
+
+/** The name as the store has it; one with a digest is a name of nothing else. */
+function canonicalFor(reference: Reference, { digest }: Descriptor): string {
+  if (reference.digest === undefined) return formatReference(withDefaultTag(reference))
+  if (reference.digest === digest) return `${canonicalName(reference)}@${digest}`
+  const shown = familiarReference(reference)
+  throw new KatmanError('REFERENCE_INVALID', `${shown} cannot name other content: ${digest}`, {
+    hint: 'leave the digest away, or give a tag',
+    details: { reference: shown, digest },
+  })
 }
 
 /** The entries of an index for any of the platforms; all when none is given. Throws `PLATFORM_UNKNOWN`. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { type FileFacts, errorCode, type Files, type OpenMode } from './files.ts'
+import { networkKind } from './network-kind.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants
 const flags: Readonly<Record<OpenMode, number>> = {
@@ -48,6 +49,7 @@ export function openNodeFiles(): Files {
     rename: (from, to) => fs.renameSync(from, to),
     unlink: (path) => fs.unlinkSync(path),
     rmdir: (folder) => fs.rmdirSync(folder),
+    networkKind,
     freeBytes(path) {
       const { bavail, bsize } = fs.statfsSync(path)
       return bavail * bsize

@@ -22,10 +22,20 @@ import { hasContent, writeContent } from './write.ts'
 export interface StoreOptions {
   /** The store's folder; made when it is missing. */
   readonly root: string
+  /**
+   * Also write a store on a network file system, whose locks and flushes nobody vouches for. Default: such a store is
+   * read, and none is made.
+   */
+  readonly allowNetworkRoot?: boolean
   /** Threads that index layers. Default: one a processor. */
   readonly workers?: number
   /** The program of those threads, where a bundle has moved it. */
   readonly workerUrl?: URL
+  /**
+   * How many bytes may come out of a compressed layer of so many: more is `LAYER_TOO_LARGE`. Default: 4 GiB, beyond that
+   * 200 times its size, 256 GiB at most.
+   */
+  readonly maxLayerBytes?: (blobBytes: number) => number
   /** The file system. Default: Node's. */
   readonly files?: Files
   /** The current time. Default: the clock. */
@@ -45,7 +55,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const root = path.resolve(options.root)
   const layout = layoutOf(root)
   const files = withClearErrors(options.files ?? openNodeFiles(), root)
-  const readOnly = await openRoot(files, layout)
+  const readOnly = await openRoot(files, layout, options.allowNetworkRoot)
   let lease: Lease | undefined
   let indexer: LayerIndexer | undefined
   const context: StoreContext = {

@@ -11,19 +11,12 @@ import {
   KatmanError,
   type Manifest,
   matchPlatforms,
-  normalisePlatform,
   type Platform,
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
-import {
-  type CallOptions,
-  copyContent,
-  type CopyEvent,
-  type CopyResult,
-  type Source,
-} from '@katman/transfer'
-import { contentSize } from './images/image-view.ts'
+import { type CallOptions, copyContent, type CopyEvent, type Source } from '@katman/transfer'
+import { recordAgain, recordImages } from './record-images.ts'
 import type { ImageRecord, ReferenceRecord } from './records.ts'
 import type { Store } from './store.ts'
 
@@ -81,6 +74,7 @@ export async function pullImage(
   const [shown] = images
   if (shown === undefined) throw notAnImage(target, reference)
   const changed = await nameImage(store, reference, target, shown, options)
+  await recordAgain(store, images)
   const { movedBlobs, movedBytes } = result
   return { target, images, changed, movedBlobs, movedBytes }
 }
@@ -135,70 +129,6 @@ function notAnImage(descriptor: Descriptor, reference: Reference, type?: string)
     hint: 'copy it instead of pulling it: an artifact can be moved, not run',
     details: { reference: name, digest: descriptor.digest, ...(type ? { type } : {}) },
   })
-}
-
-/** What {@link recordImages} needs to know beside the copy. */
-export interface RecordOptions {
-  /** The platform to put first. */
-  readonly shown?: Platform | undefined
-  readonly now?: (() => Date) | undefined
-  /** Canonical name of the repository it came from. */
-  readonly from?: string
-}
-
-/** Records every image of a copy into the store; the one for the platform to show comes first. */
-export async function recordImages(
-  store: Store,
-  result: CopyResult,
-  options: RecordOptions,
-): Promise<readonly ImageRecord[]> {
-  const images = shownFirst(await imageRecords(store, result, options), options.shown)
-  for (const image of images) await store.putImage(image)
-  return images
-}
-
-async function imageRecords(
-  store: Store,
-  result: CopyResult,
-  options: RecordOptions,
-): Promise<readonly ImageRecord[]> {
-  const addedAt = (options.now?.() ?? new Date()).toISOString()
-  const known = new Map((await store.images()).map((image) => [image.id, image]))
-  const records: ImageRecord[] = []
-  for (const { descriptor, manifest, config, parents } of result.manifests) {
-    if (config === undefined || isAttestation(descriptor)) continue
-    if (isUnknownPlatform(config.platform)) continue
-    const id = manifest.config.digest
-    const old = known.get(id)
-    const [index] = parents
-    const from = new Set([
-      ...(options.from === undefined ? [] : [options.from]),
-      ...(old?.from ?? []),
-    ])
-    records.push({
-      ...old,
-      id,
-      manifest: descriptor,
-      ...(index === undefined ? {} : { index }),
-      platform: normalisePlatform(config.platform),
-      addedAt: old?.addedAt ?? addedAt,
-      summary: {
-        ...(config.created === undefined ? {} : { created: config.created }),
-        sizeBytes: await contentSize(store, config.diffIDs),
-      },
-      from: [...from],
-    })
-  }
-  return records
-}
-
-function shownFirst(
-  images: readonly ImageRecord[],
-  platform: Platform | undefined,
-): readonly ImageRecord[] {
-  if (platform === undefined) return images
-  const [best] = matchPlatforms(platform, images, (image) => image.platform)
-  return best === undefined ? images : [best, ...images.filter((image) => image !== best)]
 }
 
 /** Writes the names of a pulled image; true when the one asked for is new or means something else now. */

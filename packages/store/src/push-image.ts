@@ -28,6 +28,7 @@ import {
   readVerified,
 } from '@katman/transfer'
 import { platformMissing } from './images/find-platform.ts'
+import { recordAgain } from './record-images.ts'
 import type { ReferenceRecord } from './records.ts'
 import type { Store } from './store.ts'
 
@@ -189,6 +190,7 @@ async function rememberPush(
     updatedAt: now.toISOString(),
     from,
   })
+  if (record !== undefined) await recordAgain(store, [record])
 }
 
 async function configOf(store: Store, target: Descriptor, image: Digest): Promise<Digest> {

@@ -13,13 +13,24 @@ const reserveBytes = 256 * 1024
  * version we know. Returns why the store cannot be written, if so.
  * Throws `STORE_NOT_OWNED`, `STORE_PERMISSIONS`, `STORE_INVALID`, `STORE_DAMAGED`.
  */
-export async function openRoot(files: Files, layout: Layout): Promise<string | undefined> {
+export async function openRoot(
+  files: Files,
+  layout: Layout,
+  allowNetworkRoot = false,
+): Promise<string | undefined> {
   makeParents(files, layout.root)
   const facts = files.stat(layout.root)
   if (facts?.kind !== 'folder') throw invalidRoot(layout.root, 'it is not a folder')
   checkOwner(layout.root, facts)
-  if (files.stat(layout.version) === undefined) await createStore(files, layout)
-  else if ((facts.mode & 0o077) !== 0) throw openToOthers(layout.root, facts)
+  const network = allowNetworkRoot ? undefined : files.networkKind(layout.root)
+  const reason = network && `it is on a network file system (${network})`
+  if (files.stat(layout.version) === undefined) {
+    if (reason !== undefined) throw invalidRoot(layout.root, reason)
+    await createStore(files, layout)
+  } else if ((facts.mode & 0o077) !== 0) {
+    throw openToOthers(layout.root, facts)
+  }
+  if (reason !== undefined) return reason
   return checkVersion(files, layout)
 }
 

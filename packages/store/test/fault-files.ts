@@ -109,6 +109,7 @@ export function openFaultFiles(
     rename: now(real.rename),
     unlink: now(real.unlink),
     rmdir: now(real.rmdir),
+    networkKind: now(real.networkKind),
     freeBytes: now(real.freeBytes),
     lock: now((file) => {
       const key = keyOf(file)

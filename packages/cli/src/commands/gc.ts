@@ -1,12 +1,14 @@
 import { KatmanError } from '@katman/oci'
 import type { Context } from '../context.ts'
 import { plainFailure } from '../failure.ts'
+import { escapeTerminal } from '../terminal/escape.ts'
 import { parseGoDuration } from '../terminal/go-time.ts'
 import { formatSize } from '../terminal/size.ts'
 
 export interface GcFlags {
   readonly dryRun: boolean
   readonly minAge: string
+  readonly quarantine: boolean
 }
 
 /** `gc` */
@@ -20,15 +22,16 @@ export async function run(context: Context, flags: GcFlags): Promise<void> {
     )
   }
   await using store = await context.openStore()
-  const { deleted, reclaimedBytes } = await store.collectGarbage({
+  const { deleted, setAside, reclaimedBytes } = await store.collectGarbage({
     dryRun: flags.dryRun,
+    quarantine: flags.quarantine,
     minAgeMs,
     signal: context.signal,
   })
-  for (const item of deleted) {
-    context.stdout.write(
-      `${flags.dryRun ? 'would delete' : 'deleted'}: ${item.kind} ${item.digest}\n`,
-    )
+  const done = flags.dryRun ? 'would delete' : 'deleted'
+  for (const item of deleted) context.stdout.write(`${done}: ${item.kind} ${item.digest}\n`)
+  for (const { name } of setAside) {
+    context.stdout.write(`${done}: quarantine ${escapeTerminal(name)}\n`)
   }
   const verb = flags.dryRun ? 'Reclaimable space' : 'Total reclaimed space'
   context.stdout.write(`${verb}: ${formatSize(reclaimedBytes, 4)}\n`)

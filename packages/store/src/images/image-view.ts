@@ -5,6 +5,7 @@ import {
   familiarName,
   familiarReference,
   type ImageConfig,
+  KatmanError,
   type Manifest,
   parseDigest,
   parseImageConfig,
@@ -13,7 +14,7 @@ import {
   type Reference,
 } from '@katman/oci'
 import { type CallOptions, readVerified } from '@katman/transfer'
-import type { ImageRecord, ReferenceRecord } from '../records.ts'
+import type { ImageRecord, ImageSummary, ReferenceRecord } from '../records.ts'
 import type { Store } from '../store.ts'
 import { readNamedContent } from './named-content.ts'
 
@@ -114,9 +115,7 @@ async function viewImage(
     (config ??= readManifest().then(async (document) =>
       parseImageConfig(await readVerified(store, document.config, options)),
     ))
-  const { summary } = record
-  const sizeBytes = summary?.sizeBytes ?? (await contentSize(store, (await readConfig()).diffIDs))
-  const created = summary === undefined ? (await readConfig()).created : summary.created
+  const { sizeBytes, created } = record.summary ?? (await summarise(store, readConfig))
   return {
     id: record.id,
     record,
@@ -127,6 +126,21 @@ async function viewImage(
     created: parseTime(created),
     readManifest,
     readConfig,
+  }
+}
+
+/** What lists show of an image without summary. One that cannot be read is listed all the same, to be removed or healed. */
+async function summarise(
+  store: Store,
+  readConfig: () => Promise<ImageConfig>,
+): Promise<ImageSummary> {
+  try {
+    const { created, diffIDs } = await readConfig()
+    const sizeBytes = await contentSize(store, diffIDs)
+    return created === undefined ? { sizeBytes } : { created, sizeBytes }
+  } catch (error) {
+    if (error instanceof KatmanError) return { sizeBytes: 0 }
+    throw error
   }
 }
 

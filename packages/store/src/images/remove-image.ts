@@ -1,4 +1,5 @@
-import { type Descriptor, type Digest, KatmanError, shortDigest } from '@katman/oci'
+import { type Descriptor, type Digest, isKatmanError, KatmanError, shortDigest } from '@katman/oci'
+import type { ReferenceRecord } from '../records.ts'
 import type { Store } from '../store.ts'
 import { findImage } from './find-image.ts'
 import { compileGlob } from './glob.ts'
@@ -83,6 +84,8 @@ export interface RemovalState {
   readonly forgotten: Digest[]
   images: readonly ImageView[]
   readonly content: NamedContent
+  /** The names that were there from the beginning and still are. */
+  readonly known: Set<string>
   /** What the names that went led to. */
   readonly goneTargets: Map<Digest, Descriptor>
   sizeBytes: number
@@ -102,6 +105,7 @@ export function createRemoval(
     lines: [],
     forgotten: [],
     content: readNamedContent(store),
+    known: new Set(images.flatMap((image) => namesOf(image).map(({ record }) => keyOf(record)))),
     goneTargets: new Map(),
     sizeBytes: 0,
     users: undefined,
@@ -183,7 +187,7 @@ export async function forgetImage(
   }
   state.users ??= countLayerUsers(state.images)
   const users = await state.users
-  if (!state.options.dryRun) await state.store.removeImage(image.id)
+  if (!state.options.dryRun && (await isNamedAfterRemoval(state, image))) return
   state.images = state.images.filter((other) => other.id !== image.id)
   state.lines.push({ kind: 'deleted', digest: shown })
   const isUsed = usersOf(state, image).length > 0
@@ -194,6 +198,39 @@ export async function forgetImage(
     if (left > 0 || isUsed) continue
     if (shown === image.id) state.lines.push({ kind: 'deleted', digest: chainID })
     state.sizeBytes += (await state.store.layerSize(diffID)) ?? 0
+  }
+}
+
+/**
+ * Removes the record of an image and looks for names that another process has written since this one looked: then the
+ * record comes back. A pull writes names first and looks for the record after, so one of the two sees the other.
+ */
+async function isNamedAfterRemoval(state: RemovalState, image: ImageView): Promise<boolean> {
+  const { store } = state
+  await store.removeImage(image.id)
+  if (state.forgotten.includes(image.record.manifest.digest)) return false
+  const content = readNamedContent(store)
+  for (const record of await store.references()) {
+    if (state.known.has(keyOf(record))) continue
+    const { image: shown, target } = record
+    if (shown !== image.id && !(await content.leadsTo(target, image.record))) continue
+    return putBack(store, image)
+  }
+  return false
+}
+
+function keyOf({ name, updatedAt, target, image }: ReferenceRecord): string {
+  return `${name} ${updatedAt} ${target.digest} ${image}`
+}
+
+/** False when its content is gone: then it is the name that is at fault. */
+async function putBack(store: Store, { record }: ImageView): Promise<boolean> {
+  try {
+    await store.putImage(record)
+    return true
+  } catch (error) {
+    if (isKatmanError(error, 'CONTENT_INCOMPLETE')) return false
+    throw error
   }
 }
 
@@ -262,6 +299,7 @@ function usersOf(state: RemovalState, image: ImageView): readonly ContainerUse[]
 }
 
 export async function untag(state: RemovalState, name: ImageName): Promise<void> {
+  state.known.delete(keyOf(name.record))
   state.goneTargets.set(name.record.target.digest, name.record.target)
   if (!state.options.dryRun) await state.store.removeReference(name.record.name)
   state.images = state.images.map((image) => withoutName(image, name))
