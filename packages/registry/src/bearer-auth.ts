@@ -1,4 +1,5 @@
 import { type Gate, type Need, type Policy, usersOnly } from './access.ts'
+import type { AddressOf } from './address.ts'
 import { createTokenSigner, type TokenClaims } from './access-token.ts'
 import { Passwords, type Users } from './passwords.ts'
 import { Refusal } from './refusal.ts'
@@ -19,8 +20,8 @@ export interface BearerAuth {
 
 const tokenPath = '/token'
 
-/** Asks for a token of its own endpoint, `/token` of `url` (distribution's token authentication). */
-export function createBearerGate(auth: BearerAuth, url: string): Gate {
+/** Asks for a token of its own endpoint, `/token` of the address (distribution's token authentication). */
+export function createBearerGate(auth: BearerAuth, addressOf: AddressOf): Gate {
   const { policy = usersOnly, service = 'Registry', now = Date.now } = auth
   const signer = createTokenSigner()
   const endpoint = {
@@ -63,7 +64,7 @@ export function createBearerGate(auth: BearerAuth, url: string): Gate {
       throw new Refusal(401, 'UNAUTHORIZED', 'authentication required', {
         headers: {
           'www-authenticate':
-            `Bearer realm="${url}${tokenPath}",service="${service}"` +
+            `Bearer realm="${addressOf(request)}${tokenPath}",service="${service}"` +
             (need === 'login' ? '' : `,scope="${scopeOf(need)}"`) +
             (reason === '' ? '' : `,error="${reason}"`),
         },

@@ -11,20 +11,34 @@ const version = 'katman registry folder 1\n'
 const readBytes = 256 * 1024
 /** An upload nobody went on with for this long was given up. */
 const abandonedMs = 24 * 3600_000
+/** How often a registry that runs looks for such uploads: when a new one begins. */
+const sweepMs = 3600_000
 
 /**
  * Keeps everything in a folder, made when it is not there. What a client was told is stored survives a power
  * cut. Throws `STORAGE_INVALID` for a folder that holds something else.
  */
-export async function openFolderStorage(root: string): Promise<RegistryStorage> {
+export async function openFolderStorage(
+  root: string,
+  /** `now`: milliseconds since 1970. Default: the clock. */
+  { now = Date.now }: { readonly now?: () => number } = {},
+): Promise<RegistryStorage> {
   const temporary = path.join(root, 'tmp')
   const uploadsRoot = path.join(root, 'uploads')
   const repositoriesRoot = path.join(root, 'repositories')
   for (const folder of [temporary, uploadsRoot, repositoriesRoot]) await makeFolder(folder)
   await claim(root, temporary)
-  await removeAbandoned([temporary, uploadsRoot])
-
   const sessions = new Map<string, FolderUpload>()
+  let sweptAt = Number.NEGATIVE_INFINITY
+  await sweep()
+
+  async function sweep(): Promise<void> {
+    if (now() - sweptAt < sweepMs) return
+    sweptAt = now()
+    const removed = await removeAbandoned([temporary, uploadsRoot], now() - abandonedMs)
+    for (const file of removed) sessions.delete(file)
+  }
+
   const within = (repository: string, ...parts: readonly string[]): string =>
     path.join(repositoriesRoot, folderName(repository), ...parts)
   const blobFile = (repository: string, digest: Digest): string =>
@@ -80,6 +94,7 @@ export async function openFolderStorage(root: string): Promise<RegistryStorage> 
     },
     uploads: {
       async create(repository) {
+        await sweep()
         const id = randomUUID()
         const file = path.join(uploadsRoot, folderName(repository), id)
         await makeFolder(path.dirname(file))
@@ -181,14 +196,20 @@ async function claim(root: string, temporary: string): Promise<void> {
   }
 }
 
-async function removeAbandoned(folders: readonly string[]): Promise<void> {
+/** Removes the files that nobody has written since. */
+async function removeAbandoned(
+  folders: readonly string[],
+  since: number,
+): Promise<readonly string[]> {
+  const removed: string[] = []
   for (const folder of folders) {
     for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
       const file = path.join(entry.parentPath, entry.name)
       const changed = entry.isFile() ? (await ifThere(stat(file)))?.mtimeMs : undefined
-      if (changed !== undefined && changed < Date.now() - abandonedMs) {
-        await rm(file, { force: true })
-      }
+      if (changed === undefined || changed >= since) continue
+      await rm(file, { force: true })
+      removed.push(file)
     }
   }
+  return removed
 }

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { type BasicAuth, createBasicGate } from './basic-auth.ts'
 import { type BearerAuth, createBearerGate } from './bearer-auth.ts'
 import { type Gate, openGate } from './access.ts'
+import { addressAsked } from './address.ts'
 import type { RegistryRequest, RegistryResponse } from './http.ts'
 import { createRegistry } from './registry.ts'
 import type { RegistryStorage } from './storage.ts'
@@ -15,6 +16,8 @@ export interface ServeOptions {
   readonly port?: number
   /** Default: everybody may do everything. */
   readonly auth?: BasicAuth | BearerAuth
+  /** How clients reach it, without a path: `https://registry.example`. Default: as each of them asks for it. */
+  readonly publicUrl?: string
   /** Called as each request arrives. */
   readonly onRequest?: (event: RequestEvent) => void
 }
@@ -49,7 +52,7 @@ export async function serveRegistry(options: ServeOptions): Promise<RegistryServ
   if (address === null || typeof address === 'string') throw new TypeError('no TCP address')
   const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
   const url = `http://${shown}:${address.port}`
-  const registry = createRegistry(options.storage, createGate(options.auth, url))
+  const registry = createRegistry(options.storage, createGate(options, url))
   server.on('request', (incoming, outgoing) => {
     const request = readRequest(incoming)
     options.onRequest?.({ method: request.method, path: request.path })
@@ -72,9 +75,10 @@ export async function serveRegistry(options: ServeOptions): Promise<RegistryServ
   }
 }
 
-function createGate(auth: BasicAuth | BearerAuth | undefined, url: string): Gate {
+function createGate({ auth, publicUrl }: ServeOptions, url: string): Gate {
   if (auth === undefined) return openGate
-  return auth.kind === 'basic' ? createBasicGate(auth) : createBearerGate(auth, url)
+  const addressOf = publicUrl === undefined ? addressAsked(url) : (): string => publicUrl
+  return auth.kind === 'basic' ? createBasicGate(auth) : createBearerGate(auth, addressOf)
 }
 
 function readRequest(incoming: IncomingMessage): RegistryRequest {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Policy } from '../src/index.ts'
+import type { Policy, ServeOptions } from '../src/index.ts'
 import { codesOf, digestOf, startRegistry, type TestRegistry } from './support.ts'
 
 const users = { ayse: 'parola', baris: 'password', ['__proto__x']: 'x' }
@@ -100,6 +100,29 @@ describe('bearer authentication', () => {
     }
   })
 
+  it('sends clients for a token where they themselves came from, or where it is told to', async () => {
+    const realm = async (
+      registry: TestRegistry,
+      headers: Record<string, string>,
+    ): Promise<string> => {
+      const { port } = new URL(registry.url)
+      const response = await fetch(`http://localhost:${port}/v2/`, { headers })
+      return /realm="([^"]*)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1] ?? ''
+    }
+    await using registry = await startBearer({ host: '0.0.0.0' })
+    const { port } = new URL(registry.url)
+    expect(await realm(registry, {})).toBe(`http://localhost:${port}/token`)
+    expect(await realm(registry, { 'x-forwarded-proto': 'https' })).toBe(
+      `https://localhost:${port}/token`,
+    )
+    const proxied = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'registry.example' }
+    expect(await realm(registry, proxied)).toBe('https://registry.example/token')
+    const bad = { 'x-forwarded-host': 'x", scope="y' }
+    expect(await realm(registry, bad)).toBe(`${registry.url}/token`)
+    await using fixed = await startBearer({ publicUrl: 'https://fixed.example' })
+    expect(await realm(fixed, proxied)).toBe('https://fixed.example/token')
+  })
+
   it('gives the part of the scopes the user may have', async () => {
     await using registry = await startBearer()
     const scopes = ['repository:open:pull,push', 'repository:closed:pull', 'nonsense', 'a:b:c']
@@ -150,14 +173,14 @@ describe('bearer authentication', () => {
 
   it('takes no token that it did not make, and none for long', async () => {
     let now = Date.parse('2026-01-01')
-    await using registry = await startBearer(() => now)
+    await using registry = await startBearer({ now: () => now })
     const good = await token(registry, ['repository:app:pull'], basic('baris', 'password'))
     expect((await get(registry, 'app/manifests/1', good)).status).toBe(404)
     const [head = '', body = '', signature = ''] = good.split('.')
     const claims = Buffer.from(body, 'base64url').toString('utf8')
     const forged = Buffer.from(claims.replace('baris', 'ayse'))
     const none = Buffer.from('{"alg":"none"}').toString('base64url')
-    await using other = await startBearer(() => now)
+    await using other = await startBearer({ now: () => now })
     for (const bad of [
       `${head}.${forged.toString('base64url')}.${signature}`,
       `Bearer ${none}.${body}.`,
@@ -178,8 +201,11 @@ describe('bearer authentication', () => {
   })
 })
 
-function startBearer(now = Date.now): Promise<TestRegistry> {
-  return startRegistry('memory', { auth: { kind: 'bearer', users, policy, now } })
+function startBearer(
+  options: Partial<ServeOptions> & { readonly now?: () => number } = {},
+): Promise<TestRegistry> {
+  const { now = Date.now, ...rest } = options
+  return startRegistry('memory', { ...rest, auth: { kind: 'bearer', users, policy, now } })
 }
 
 function get(registry: TestRegistry, path: string, authorization?: string): Promise<Response> {

@@ -141,6 +141,21 @@ describe('openFolderStorage', () => {
     expect(await again.uploads.find('app', young.id)).toMatchObject({ id: young.id, size: 0 })
   })
 
+  it('forgets them while it runs, too', async () => {
+    await using root = await createRoot()
+    let now = Date.now()
+    const storage = await openFolderStorage(root.path, { now: () => now })
+    const [first, second] = [
+      await storage.uploads.create('app'),
+      await storage.uploads.create('app'),
+    ]
+    now += 25 * 3600_000
+    await utimes(path.join(root.path, 'uploads/app', second.id), now / 1000, now / 1000)
+    await storage.uploads.create('app')
+    expect(await storage.uploads.find('app', first.id)).toBeUndefined()
+    expect(await storage.uploads.find('app', second.id)).toBe(second)
+  })
+
   it('mounts without a copy', async () => {
     await using root = await createRoot()
     await using registry = await startRegistry('memory', {

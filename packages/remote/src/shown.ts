@@ -8,6 +8,11 @@ export function shownText(text: string): string {
   return bounded.replace(dangerous, '\ufffd')
 }
 
+/** The same on one line: what follows a line feed could be taken for a line of ours. */
+export function shownLine(text: string): string {
+  return shownText(text).trim().replace(/\n+/g, ' ')
+}
+
 /** A URL fit to be shown: no user, no password, no query (presigned URLs carry secrets there). */
 export function shownUrl(url: URL): string {
   return shownText(`${url.protocol}//${url.host}${url.pathname}`)

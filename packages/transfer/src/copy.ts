@@ -90,7 +90,7 @@ export interface CopyResult {
  * Copies everything a descriptor leads to from one place to another: asks the target first, moves only what
  * is missing, blobs in parallel, verifies every byte, writes parents after their children. Each digest is
  * visited once (CVE-2026-53493). Foreign layers are not moved.
- * Throws what the places throw, `MANIFEST_INVALID`, `CONFIG_INVALID` and `GRAPH_LIMIT`.
+ * Throws what the places throw, `MANIFEST_INVALID`, `CONFIG_INVALID`, `GRAPH_LIMIT`, `CONCURRENCY_INVALID`.
  */
 export async function copyContent(
   source: Source,

@@ -21,4 +21,8 @@ describe('limit', () => {
     )
     expect(most).toBe(2)
   })
+
+  it.each([0, -1, 1.5, Number.NaN, Infinity])('refuses %d at the same time', (count) => {
+    expect(() => limit(count)).toThrow(expect.objectContaining({ code: 'CONCURRENCY_INVALID' }))
+  })
 })

@@ -1,5 +1,17 @@
-/** Runs at most `count` jobs at once; the others wait in order. */
+import { KatmanError } from '@katman/oci'
+
+/** Runs at most `count` jobs at once; the others wait in order. Throws `CONCURRENCY_INVALID`. */
 export function limit(count: number): <T>(job: () => Promise<T>) => Promise<T> {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new KatmanError(
+      'CONCURRENCY_INVALID',
+      `${count} jobs at the same time make no progress`,
+      {
+        hint: 'give a whole number of at least 1',
+        details: { concurrency: count },
+      },
+    )
+  }
   let running = 0
   const waiting: (() => void)[] = []
   return async (job) => {
