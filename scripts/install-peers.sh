@@ -116,6 +116,23 @@ install_go_tools() {
     fi
     install -m 755 "$work/bin/$name" "$go_folder/$name"
   done
+  install_policy_verdict "$go"
+}
+
+# containers/image as a program of our own: Debian's skopeo and podman cannot check sigstore signatures.
+install_policy_verdict() { # GO
+  local source target="$go_folder/policy-verdict"
+  source=$(cd "$(dirname "$0")/../test/peers/policy-verdict" && pwd)
+  if [ -x "$target" ] && [ "$target" -nt "$source/main.go" ] && [ "$target" -nt "$source/go.mod" ]; then return; fi
+  need_root policy-verdict
+  echo "install-peers: building policy-verdict ($SECONDS s so far)"
+  if ! (cd "$source" && CGO_ENABLED=0 HOME="${HOME:-$work}" timeout 1200 "$1" build -trimpath -buildvcs=false \
+    -ldflags='-s -w' -tags containers_image_openpgp -o "$work/policy-verdict" .) </dev/null >"$work/go.log" 2>&1; then
+    tail -n 40 "$work/go.log" >&2
+    echo 'install-peers: building policy-verdict failed (its output is above)' >&2
+    exit 1
+  fi
+  install -m 755 "$work/policy-verdict" "$target"
 }
 
 build() { # GO PACKAGE@VERSION: a second try for a download that was cut

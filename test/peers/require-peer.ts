@@ -21,6 +21,7 @@ const peers = {
   oras: () => missingProgram(goTool('oras')),
   cosign: () => missingProgram(goTool('cosign')),
   buildx: () => missingProgram(goTool('buildx')),
+  'policy-verdict': () => missingProgram(goTool('policy-verdict')),
   strace: () => missingProgram('/usr/bin/strace'),
   xz: () => missingProgram('/usr/bin/xz'),
   bzip2: () => missingProgram('/usr/bin/bzip2'),
@@ -34,7 +35,7 @@ const peers = {
 export type PeerName = keyof typeof peers
 
 /** The tools that can be there only where Go is, which builds them. */
-const goTools = ['crane', 'regctl', 'oras', 'cosign', 'buildx'] as const
+const goTools = ['crane', 'regctl', 'oras', 'cosign', 'buildx', 'policy-verdict'] as const
 
 type GoTool = (typeof goTools)[number]
 
