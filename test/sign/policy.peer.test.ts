@@ -108,7 +108,10 @@ describePeers(
       keyText = await readFile(file('own.pub'), 'utf8')
       const first = `${repository('named')}:1`
       await runChecked('/usr/bin/skopeo', [
-        ...['copy', '--quiet', '--dest-tls-verify=false', `oci:${testImages()}:hello-world:latest`],
+        'copy',
+        '--quiet',
+        '--dest-tls-verify=false',
+        `oci:${testImages()}:hello-world:latest`,
         `docker://${first}`,
       ])
       for (const name of ['plain', 'stranger', 'unsigned']) {
@@ -125,8 +128,13 @@ describePeers(
       await runChecked(
         goTool('cosign'),
         [
-          ...['sign', '--yes', '--use-signing-config=false', '--tlog-upload=false'],
-          ...['--new-bundle-format=false', '--key', file('own.key')],
+          'sign',
+          '--yes',
+          '--use-signing-config=false',
+          '--tlog-upload=false',
+          '--new-bundle-format=false',
+          '--key',
+          file('own.key'),
           `${repository('plain')}@${digest}`,
         ],
         { env: { ...process.env, ...env } },
