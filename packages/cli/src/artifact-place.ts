@@ -1,4 +1,4 @@
-import { type Descriptor, parsePlatform, type Reference } from '@katman/oci'
+import { type Descriptor, type Reference } from '@katman/oci'
 import {
   type NamingTarget,
   openOciLayout,
@@ -7,6 +7,7 @@ import {
 } from '@katman/transfer'
 import type { Context } from './context.ts'
 import { narrowTo, openSource, parsePlace, placeInvalid, type PlaceName } from './copy-places.ts'
+import { typedPlatform } from './host-platform.ts'
 
 /** Where artifacts go: a repository or a layout, with the tags to give. */
 export interface ArtifactTarget {
@@ -64,7 +65,7 @@ export async function openArtifact(
 ): Promise<{ readonly source: Source; readonly root: Descriptor; readonly place: PlaceName }> {
   const place = parsePlace(typed)
   const opened = await openSource(context, place, stack)
-  const root = platform ? await narrowTo(opened, parsePlatform(platform)) : opened.root
+  const root = platform ? await narrowTo(opened, typedPlatform(platform)) : opened.root
   return { source: opened.source, root, place }
 }
 

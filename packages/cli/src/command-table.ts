@@ -240,11 +240,7 @@ export const commands: readonly Command[] = [
       dryRunFlag,
       { name: 'force', short: 'f', type: 'bool', help: 'Remove an image with several names' },
       { name: 'no-prune', type: 'bool', help: 'Keep untagged parents' },
-      {
-        name: 'platform',
-        type: 'list',
-        help: 'Remove only this platform, from every name that has it (repeatable)',
-      },
+      platformsFlag('Remove only this platform, from every name that has it (repeatable)'),
     ]),
     load: () => import('./commands/rmi.ts'),
   }),

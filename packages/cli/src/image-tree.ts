@@ -1,4 +1,5 @@
 import {
+  childrenOf,
   type Descriptor,
   type Digest,
   formatPlatform,
@@ -8,7 +9,15 @@ import {
   parseManifest,
   shortDigest,
 } from '@katman/oci'
-import { type ImageRow, type ImageView, listImages, loadImages, type Store } from '@katman/store'
+import {
+  type ImageRow,
+  type ImageView,
+  listImages,
+  loadImages,
+  type NamedContent,
+  readNamedContent,
+  type Store,
+} from '@katman/store'
 import { readVerified } from '@katman/transfer'
 import type { Context } from './context.ts'
 import { daemonFailure } from './failure.ts'
@@ -50,7 +59,8 @@ export async function renderTree(
     throw daemonFailure(error)
   })
   const blocks: TreeLine[][] = []
-  for (const group of groupRows(rows)) blocks.push(await groupLines(store, images, group))
+  const tree = { store, images, named: readNamedContent(store) }
+  for (const group of groupRows(rows)) blocks.push(await groupLines(tree, group))
   return layOut(blocks, context)
 }
 
@@ -80,9 +90,14 @@ function groupRows(rows: readonly ImageRow[]): readonly Group[] {
   ]
 }
 
+interface Tree {
+  readonly store: Store
+  readonly images: readonly ImageView[]
+  readonly named: NamedContent
+}
+
 async function groupLines(
-  store: Store,
-  images: readonly ImageView[],
+  { store, images, named }: Tree,
   { target, image, names }: Group,
 ): Promise<TreeLine[]> {
   const titles = names.length === 0 ? ['<untagged>'] : names
@@ -90,7 +105,7 @@ async function groupLines(
   const last = titles.at(-1) ?? ''
   if (!isIndexType(target.mediaType)) {
     const { sizeBytes } = image
-    const contentBytes = sum((await contentOf(image)).values())
+    const contentBytes = sum((await contentOf(store, image.record.manifest, image)).values())
     return [...above, { title: last, id: shortDigest(image.id), sizeBytes, contentBytes }]
   }
   const children: TreeLine[] = []
@@ -98,15 +113,18 @@ async function groupLines(
   let sizeBytes = 0
   for (const entry of await platformEntries(store, target)) {
     const title = formatPlatform(entry.platform)
-    const own = images.find(({ record }) => record.manifest.digest === entry.digest)
+    const below = (await named.imagesBelow(target)).find(
+      ({ descriptor }) => descriptor.digest === entry.digest,
+    )
+    const own = images.find(({ id }) => id === below?.id)
+    const parts = await contentOf(store, entry, own)
+    for (const [digest, size] of parts) content.set(digest, size)
+    const contentBytes = sum(parts.values())
     if (own === undefined) {
-      children.push({ title })
+      children.push({ title, contentBytes })
       continue
     }
-    const parts = await contentOf(own)
-    for (const [digest, size] of parts) content.set(digest, size)
     sizeBytes += own.sizeBytes
-    const contentBytes = sum(parts.values())
     children.push({
       title,
       id: shortDigest(own.id),
@@ -141,12 +159,19 @@ async function platformEntries(
   })
 }
 
-/** Each blob of an image once, with its size. */
-async function contentOf(image: ImageView): Promise<ReadonlyMap<Digest, number>> {
-  const { config, layers } = await image.readManifest()
-  return new Map(
-    [image.record.manifest, config, ...layers].map(({ digest, size }) => [digest, size]),
-  )
+/** Each blob of an image once, with its size. What it has no record of may be here in part, after a kill. */
+async function contentOf(
+  store: Store,
+  entry: Descriptor,
+  image: ImageView | undefined,
+): Promise<ReadonlyMap<Digest, number>> {
+  const manifest = await readVerified(store, entry).catch(() => undefined)
+  if (manifest === undefined) return new Map()
+  const found = new Map([[entry.digest, entry.size]])
+  for (const part of childrenOf(parseManifest(manifest, entry.mediaType))) {
+    if (image !== undefined || (await store.has(part))) found.set(part.digest, part.size)
+  }
+  return found
 }
 
 function sum(values: Iterable<number>): number {

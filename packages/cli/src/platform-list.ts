@@ -1,5 +1,6 @@
-import { parsePlatform, type Platform } from '@katman/oci'
+import { type Platform } from '@katman/oci'
 import type { FlagSpec } from './terminal/flags.ts'
+import { typedPlatform } from './host-platform.ts'
 
 /** `--platform` of commands that take several, one by one or with commas between. */
 export function platformsFlag(help: string) {
@@ -11,5 +12,5 @@ export function parsePlatforms(values: readonly string[]): readonly Platform[] {
   return values
     .flatMap((value) => value.split(','))
     .filter((text) => text !== '')
-    .map((text) => parsePlatform(text))
+    .map((text) => typedPlatform(text))
 }

@@ -29,6 +29,7 @@ export {
 } from './images/image-view.ts'
 export { type ImageDocument, inspectImage, inspectView } from './images/inspect-image.ts'
 export { type ImageRow, listImages, type ListOptions } from './images/list-images.ts'
+export { type NamedContent, readNamedContent } from './images/named-content.ts'
 export { pruneImages, type PruneOptions } from './images/prune-images.ts'
 export {
   type ContainerUse,

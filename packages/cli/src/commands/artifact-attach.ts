@@ -1,4 +1,3 @@
-import { parsePlatform } from '@katman/oci'
 import { openArtifactTarget } from '../artifact-place.ts'
 import type { DraftFlags } from '../artifact-draft.ts'
 import type { Context } from '../context.ts'
@@ -6,6 +5,7 @@ import { narrowTo, openSource, parsePlace } from '../copy-places.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { pushArtifact } from '../push-artifact.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
+import { typedPlatform } from '../host-platform.ts'
 
 export interface ArtifactAttachFlags extends DraftFlags {
   readonly platform: string | undefined
@@ -29,7 +29,7 @@ export async function run(
     const place = parsePlace(name)
     const opened = await openSource(context, place, stack)
     const subject = flags.platform
-      ? await narrowTo(opened, parsePlatform(flags.platform))
+      ? await narrowTo(opened, typedPlatform(flags.platform))
       : opened.root
     const target = await openArtifactTarget(context, withoutName(name, place), stack)
     const { root } = await pushArtifact(context, flags, target, files, subject)

@@ -5,7 +5,6 @@ import {
   familiarReference,
   isIndexType,
   parseManifest,
-  parsePlatform,
   parseReference,
   type Reference,
   shortDigest,
@@ -25,7 +24,7 @@ import { admit, policyPlace } from '../admit.ts'
 import type { Context } from '../context.ts'
 import { copyCosignTags } from '../cosign-tags.ts'
 import { plainFailure } from '../failure.ts'
-import { hostPlatform } from '../host-platform.ts'
+import { hostPlatform, typedPlatform } from '../host-platform.ts'
 import {
   narrowTo,
   type OpenedSource,
@@ -57,7 +56,7 @@ export async function run(
     const source = parsePlace(from)
     const destination = parsePlace(to)
     const opened = await openSource(context, source, stack)
-    const platform = flags.platform ? parsePlatform(flags.platform) : undefined
+    const platform = flags.platform ? typedPlatform(flags.platform) : undefined
     const root = platform === undefined ? opened.root : await narrowTo(opened, platform)
     const place = policyPlace(source, opened.reference)
     if (place !== undefined) {

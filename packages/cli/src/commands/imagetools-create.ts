@@ -11,7 +11,6 @@ import {
   matchPlatforms,
   mergeEntries,
   parseManifest,
-  parsePlatform,
   parseReference,
   type Reference,
   withDefaultTag,
@@ -23,6 +22,7 @@ import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
 import { goJson } from '../terminal/go-json.ts'
+import { typedPlatform } from '../host-platform.ts'
 
 export interface ImagetoolsCreateFlags {
   readonly annotation: readonly string[]
@@ -166,7 +166,7 @@ function choosePlatforms(
   platforms: readonly string[],
 ): readonly Descriptor[] {
   if (platforms.length === 0) return entries
-  const wanted = platforms.flatMap((text) => text.split(',')).map((text) => parsePlatform(text))
+  const wanted = platforms.flatMap((text) => text.split(',')).map((text) => typedPlatform(text))
   const chosen = wanted.flatMap((platform) =>
     matchPlatforms(platform, entries, (entry) => entry.platform).slice(0, 1),
   )

@@ -6,7 +6,6 @@ import {
   familiarReference,
   isKatmanError,
   parseManifest,
-  parsePlatform,
   type Platform,
   type Reference,
   withDefaultTag,
@@ -24,7 +23,7 @@ import {
   dockerText,
   plainFailure,
 } from '../failure.ts'
-import { chosenPlatform, hostPlatform } from '../host-platform.ts'
+import { chosenPlatform, hostPlatform, typedPlatform } from '../host-platform.ts'
 import { createPullLines } from '../pull-lines.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
 import { createProgressLines, type ProgressLines } from '../terminal/progress-lines.ts'
@@ -166,7 +165,7 @@ function layerLines(job: PullJob): ProgressLines & AsyncDisposable {
 function wantedPlatform(flag: string | undefined, context: Context): Platform | 'all' {
   if (flag === 'all') return 'all'
   try {
-    return flag ? parsePlatform(flag) : chosenPlatform(undefined, context.env)
+    return flag ? typedPlatform(flag) : chosenPlatform(undefined, context.env)
   } catch (error) {
     throw daemonFailure(error)
   }

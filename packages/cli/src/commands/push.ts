@@ -4,7 +4,6 @@ import {
   type Digest,
   familiarName,
   formatReference,
-  parsePlatform,
   parseReference,
   type Platform,
   type Reference,
@@ -25,6 +24,7 @@ import { CommandFailure, daemonFailure, plainFailure } from '../failure.ts'
 import { createPushLines, pushConcurrency } from '../push-lines.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
 import { createProgressLines } from '../terminal/progress-lines.ts'
+import { typedPlatform } from '../host-platform.ts'
 
 export interface PushFlags {
   readonly allTags: boolean
@@ -108,7 +108,7 @@ function checkedArguments(
     throw new CommandFailure('cannot push a digest reference')
   }
   try {
-    return { reference, platform: flags.platform ? parsePlatform(flags.platform) : undefined }
+    return { reference, platform: flags.platform ? typedPlatform(flags.platform) : undefined }
   } catch (error) {
     throw daemonFailure(error)
   }

@@ -9,7 +9,8 @@ import {
 } from '@katman/store'
 import type { Context } from '../context.ts'
 import { CommandFailure, daemonFailure, daemonPrefix, plainFailure } from '../failure.ts'
-import { hostPlatform, typedPlatform } from '../host-platform.ts'
+import { hostPlatform } from '../host-platform.ts'
+import { parsePlatforms } from '../platform-list.ts'
 
 export interface RmiFlags {
   readonly dryRun: boolean
@@ -57,7 +58,7 @@ export async function run(
 
 function typedPlatforms(texts: readonly string[]): readonly Platform[] {
   try {
-    return texts.flatMap((text) => text.split(',')).map(typedPlatform)
+    return parsePlatforms(texts)
   } catch (error) {
     throw plainFailure(error)
   }

@@ -1,15 +1,10 @@
-import {
-  formatPlatform,
-  isKatmanError,
-  parseManifest,
-  parsePlatform,
-  parseReference,
-} from '@katman/oci'
+import { formatPlatform, isKatmanError, parseManifest, parseReference } from '@katman/oci'
 import type { RemoteRepository } from '@katman/remote'
 import { selectPlatform } from '@katman/store'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { renderRows } from '../terminal/format-rows.ts'
+import { typedPlatform } from '../host-platform.ts'
 
 export interface TagsFlags {
   readonly format: string | undefined
@@ -92,7 +87,7 @@ async function tagDigest(
   if (platform === undefined) return (await repository.resolve(tag, call)).digest
   const { descriptor, bytes } = await repository.fetchManifest(tag, call)
   const document = parseManifest(bytes, descriptor.mediaType)
-  const wanted = parsePlatform(platform)
+  const wanted = typedPlatform(platform)
   if (document.kind === 'manifest') return descriptor.digest
   try {
     return selectPlatform(document, wanted)[0]?.digest

@@ -1,10 +1,4 @@
-import {
-  canonicalName,
-  type Descriptor,
-  parsePlatform,
-  parseReference,
-  type Reference,
-} from '@katman/oci'
+import { canonicalName, type Descriptor, parseReference, type Reference } from '@katman/oci'
 import { readPublicKey, type VerifiedSignature, verifyImage } from '@katman/sign'
 import type { Context } from '../context.ts'
 import { narrowTo, openSource, parsePlace } from '../copy-places.ts'
@@ -12,6 +6,7 @@ import { CommandFailure, plainFailure } from '../failure.ts'
 import { annotationsOf, readKeyText } from '../key-files.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
 import { goJson } from '../terminal/go-json.ts'
+import { typedPlatform } from '../host-platform.ts'
 
 export interface VerifyFlags {
   readonly annotations: readonly string[]
@@ -38,7 +33,7 @@ export async function run(
     await using stack = new AsyncDisposableStack()
     const opened = await openSource(context, parsePlace(name), stack)
     const image = flags.platform
-      ? await narrowTo(opened, parsePlatform(flags.platform))
+      ? await narrowTo(opened, typedPlatform(flags.platform))
       : opened.root
     const signatures = await verifyImage(opened.source, image, {
       signal: context.signal,

@@ -163,6 +163,21 @@ describe('removePlatforms', () => {
     expect([shown.get('app'), shown.get('other')]).toEqual([arm.id, riscv.id])
   })
 
+  it('frees what a killed removal or pull has left', async () => {
+    await pullAll('app:1', first)
+    await shop.store.removeImage(arm.id)
+    await shop.release()
+    await collect({ lines: [], forgotten: [], sizeBytes: 0 })
+    expect(await isHere(arm)).toBe(true)
+    const removal = await removePlatforms(shop.store, 'app:1', [platform('linux/arm64')], {
+      force: true,
+    })
+    expect(lines(removal)).toEqual([`x ${arm.manifest.digest}`])
+    await shop.release()
+    await collect(removal)
+    expect([await isHere(amd), await isHere(arm)]).toEqual([true, false])
+  })
+
   it('keeps what another process holds', async () => {
     await pullAll('app:1', first)
     await using other = await shop.reopen()

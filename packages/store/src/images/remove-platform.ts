@@ -49,25 +49,30 @@ export async function removePlatforms(
   const images = await loadImages(store)
   const state = createRemoval(store, images, options)
   const found = findImage(images, text)
-  const chosen = new Set<ImageView>()
+  const chosen = new Set<ImageView | Descriptor>()
   // All are looked for before the first goes.
-  for (const platform of platforms) {
-    chosen.add(await choose(store, images, found, { text, platform }))
+  for (const platform of platforms) chosen.add(await choose(state, found, { text, platform }))
+  for (const one of chosen) {
+    if ('record' in one) await removePlatform(state, one, options.shown)
+    else forgetRest(state, one)
   }
-  for (const image of chosen) await removePlatform(state, image, options.shown)
   await removeUnheld(state)
   return resultOf(state)
 }
 
+/** The image of a platform, or the manifest of one that is here without a record. */
 async function choose(
-  store: Store,
-  images: readonly ImageView[],
+  { store, images, content }: RemovalState,
   found: FoundImage,
   { text, platform }: { readonly text: string; readonly platform: Platform },
-): Promise<ImageView> {
+): Promise<ImageView | Descriptor> {
   const here = await platformImages(store, images, found)
   const [image] = matchExactPlatforms(platform, here, ({ record }) => record.platform)
   if (image !== undefined) return image
+  const below = found.target === undefined ? [] : await content.imagesBelow(found.target)
+  const rest = below.filter(({ id }) => !images.some((one) => one.id === id))
+  const [left] = matchExactPlatforms(platform, rest, ({ descriptor }) => descriptor.platform)
+  if (left !== undefined) return left.descriptor
   const { name } = found
   const shown = name === undefined ? text : familiarReference(name.reference)
   const missing = platformMissing(
@@ -97,6 +102,12 @@ async function removePlatform(
     else await show(state, name, next)
   }
   await forgetImage(state, { ...image, tags: [], digests: [] }, image.record.manifest.digest)
+}
+
+/** What a pull or a removal that was killed has left of a platform: no image, but a name keeps it. */
+function forgetRest(state: RemovalState, { digest }: Descriptor): void {
+  state.forgotten.push(digest)
+  state.lines.push({ kind: 'deleted', digest })
 }
 
 /** The platform a name shows when the one it showed goes. */
