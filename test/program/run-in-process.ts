@@ -13,7 +13,7 @@ export interface ProgramResult {
 interface RunChoices {
   readonly env?: Readonly<Record<string, string>>
   /** What is typed or piped in. Default: nothing. */
-  readonly stdin?: string
+  readonly stdin?: string | Uint8Array
   /** Input and outputs are a terminal. Default false. */
   readonly isTerminal?: boolean
   /** Default `katman`. */
@@ -66,7 +66,7 @@ export async function openProgram(): Promise<TestProgram> {
 }
 
 /** Standard input that holds a text; as a terminal it can be made silent. */
-function typed(text: string, isTTY: boolean): NodeJS.ReadStream {
+function typed(text: string | Uint8Array, isTTY: boolean): NodeJS.ReadStream {
   const stream = new PassThrough()
   // A terminal stays open behind what was typed.
   if (isTTY) stream.write(text)

@@ -44,6 +44,7 @@ export function policyPlace(place: PlaceName, reference?: Reference): Taken['fro
     return place.kind === 'store' ? undefined : { registry: reference ?? place.reference }
   }
   const references = reference === undefined ? [] : [reference]
+  if (place.kind === 'stream') return { transport: 'docker-archive', file: undefined, references }
   return { transport: place.kind, file: place.path, name: place.name, references }
 }
 

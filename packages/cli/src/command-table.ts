@@ -79,7 +79,8 @@ export const commands: readonly Command[] = [
     summary: 'Copy an image between registries, folders, archives and the store',
     count: { min: 2, max: 2 },
     flags: defineFlags([
-      { name: 'dry-run', type: 'bool', help: 'Only say what would move' },
+      { name: 'all-tags', short: 'a', type: 'bool', help: 'Copy everything that has a name' },
+      { name: 'dry-run', type: 'bool', help: 'Only say what would move, and make nothing' },
       { name: 'platform', type: 'string', help: 'Copy only this platform of an index' },
       { name: 'quiet', short: 'q', type: 'bool', help: 'Print nothing' },
       referrersFlag,

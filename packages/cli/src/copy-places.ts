@@ -1,10 +1,12 @@
-import { type Archive, openArchive } from '@katman/archive'
+import { type Archive, type ArchiveImage, openArchive } from '@katman/archive'
 import {
+  canonicalName,
   defaultTag,
   type Descriptor,
   familiarReference,
   type Index,
   isIndexType,
+  isReference,
   KatmanError,
   matchPlatforms,
   parseManifest,
@@ -31,13 +33,17 @@ export type PlaceName =
       readonly path: string
       readonly name: string | undefined
     }
+  /** `-`: an archive on standard input or output. */
+  | { readonly kind: 'stream' }
 
-/** Where a copy comes from: the place, what is copied, and the name it has there. */
+/** Where a copy comes from: the place, what is copied, and the names it has there. */
 export interface OpenedSource {
   readonly source: Source
   readonly root: Descriptor
   /** A name to give in a place that has names of images. */
   readonly reference: Reference | undefined
+  /** A tag, or the name an OCI layout has for it. */
+  readonly tag: string | undefined
   /** False for entries of an index that the place lacks. */
   readonly has: (descriptor: Descriptor) => boolean | Promise<boolean>
 }
@@ -46,6 +52,7 @@ const pathKinds = ['oci', 'oci-archive', 'docker-archive'] as const
 
 /** Reads a place as typed. Throws `PLACE_INVALID`, `REFERENCE_INVALID`. */
 export function parsePlace(text: string): PlaceName {
+  if (text === '-') return { kind: 'stream' }
   for (const kind of pathKinds) {
     if (!text.startsWith(`${kind}:`)) continue
     const rest = text.slice(kind.length + 1)
@@ -66,14 +73,10 @@ export async function openSource(
   place: PlaceName,
   stack: AsyncDisposableStack,
 ): Promise<OpenedSource> {
-  const call = { signal: context.signal }
   switch (place.kind) {
     case 'docker': {
       const remote = stack.use(await context.openRemote())
-      const reference = withDefaultTag(place.reference)
-      const source = remote.repository(reference)
-      const root = await source.resolve(reference.digest ?? reference.tag ?? defaultTag, call)
-      return { source, root, reference, has: () => true }
+      return openTag(remote.repository(place.reference), withDefaultTag(place.reference), context)
     }
     case 'store': {
       const store = stack.use(await context.openStore())
@@ -86,30 +89,117 @@ export async function openSource(
         place.name === undefined && only !== undefined && second === undefined
           ? only
           : await layout.resolve(place.name ?? defaultTag)
-      const { annotations: _, ...descriptor } = root
-      return {
-        source: layout,
-        root: descriptor,
-        reference: undefined,
-        has: (one) => layout.has(one),
-      }
+      return openEntry(layout, root)
     }
     case 'oci-archive':
-    case 'docker-archive': {
-      const archive = stack.use(await openArchive(place.path, call))
-      return openArchived(archive, place)
+    case 'docker-archive':
+    case 'stream': {
+      const archive = await openTyped(context, place, stack)
+      const images = archive.images.map((image) => openArchived(archive, image))
+      const name = place.kind === 'stream' ? undefined : place.name
+      return chooseArchived(archive, images, name)
     }
   }
 }
 
+/** Opens everything that has a name in the place: all tags of a repository, all images of a layout or an archive. */
+export async function openAllTags(
+  context: Context,
+  place: PlaceName,
+  stack: AsyncDisposableStack,
+): Promise<readonly OpenedSource[]> {
+  if ('reference' in place) {
+    const { tag, digest } = place.reference
+    if (tag !== undefined || digest !== undefined) {
+      throw placeInvalid(familiarReference(place.reference), 'with all tags, give the name alone')
+    }
+  } else if (place.kind !== 'stream' && place.name !== undefined) {
+    throw placeInvalid(place.path, 'with all tags, give the path alone')
+  }
+  switch (place.kind) {
+    case 'docker': {
+      const remote = stack.use(await context.openRemote())
+      const repository = remote.repository(place.reference)
+      const opened: OpenedSource[] = []
+      for await (const tag of repository.tags({ signal: context.signal })) {
+        if (isAttachmentName(tag)) continue
+        opened.push(await openTag(repository, { ...place.reference, tag }, context))
+      }
+      return opened
+    }
+    case 'store': {
+      const store = stack.use(await context.openStore())
+      const repository = canonicalName(place.reference)
+      return (await loadImages(store))
+        .flatMap((image) => image.tags)
+        .filter(({ reference }) => canonicalName(reference) === repository)
+        .map(({ record, reference }) => storedAs(store, record.target, reference))
+    }
+    case 'oci': {
+      const layout = await openOciLayout(place.path)
+      const images = await layoutImages(layout)
+      return images.map((entry) => openEntry(layout, entry))
+    }
+    case 'oci-archive':
+    case 'docker-archive':
+    case 'stream': {
+      const archive = await openTyped(context, place, stack)
+      return archive.images.flatMap((image) =>
+        image.names.length < 2
+          ? [openArchived(archive, image)]
+          : image.names.map((name) => openArchived(archive, { ...image, names: [name] })),
+      )
+    }
+  }
+}
+
+async function openTag(
+  source: Source,
+  reference: Reference,
+  { signal }: Context,
+): Promise<OpenedSource> {
+  const wanted = reference.digest ?? reference.tag ?? defaultTag
+  const root = await source.resolve(wanted, { signal })
+  return { source, root, reference, tag: reference.tag, has: () => true }
+}
+
+function openEntry(layout: OciLayout, entry: Descriptor): OpenedSource {
+  const { annotations, ...root } = entry
+  return {
+    source: layout,
+    root,
+    reference: undefined,
+    tag: annotations?.[layoutName],
+    has: (one) => layout.has(one),
+  }
+}
+
+async function openTyped(
+  context: Context,
+  place: Exclude<PlaceName, { readonly reference: Reference } | { readonly kind: 'oci' }>,
+  stack: AsyncDisposableStack,
+): Promise<Archive> {
+  if (place.kind === 'stream' && context.stdin.isTTY) {
+    throw placeInvalid('-', 'standard input is a terminal: pipe an archive in')
+  }
+  const from = place.kind === 'stream' ? context.stdin : place.path
+  return stack.use(await openArchive(from, { signal: context.signal }))
+}
+
+const layoutName = 'org.opencontainers.image.ref.name'
 const attachmentName = /^sha(?:256|384|512)-[0-9a-f]{64,128}(?:\.(?:sig|att|sbom))?$/
+
+/** True for a tag under which something is attached to an image: by the tag scheme of referrers, or by cosign. */
+function isAttachmentName(tag: string): boolean {
+  return attachmentName.test(tag)
+}
 
 /** The entries of a layout that are images and not what refers to them. */
 async function layoutImages(layout: OciLayout): Promise<readonly Descriptor[]> {
   const images: Descriptor[] = []
   for (const entry of await layout.entries()) {
-    const name = entry.annotations?.['org.opencontainers.image.ref.name']
-    if (name !== undefined && attachmentName.test(name)) continue
+    const name = entry.annotations?.[layoutName]
+    if (name !== undefined && isAttachmentName(name)) continue
     const isUnnamed = name === undefined && (await layout.has(entry))
     const bytes = isUnnamed ? await readVerified(layout, entry) : undefined
     if (bytes !== undefined && referrerFactOf(entry, bytes) !== undefined) continue
@@ -120,41 +210,47 @@ async function layoutImages(layout: OciLayout): Promise<readonly Descriptor[]> {
 
 async function openStored(store: Store, reference: Reference): Promise<OpenedSource> {
   const { image, name } = findImage(await loadImages(store), familiarReference(reference))
-  return {
-    source: store,
-    root: name?.record.target ?? image.record.manifest,
-    reference,
-    has: (descriptor) => store.has(descriptor),
-  }
+  return storedAs(store, name?.record.target ?? image.record.manifest, reference)
 }
 
-function openArchived(
+function storedAs(store: Store, root: Descriptor, reference: Reference): OpenedSource {
+  return { source: store, root, reference, tag: reference.tag, has: (one) => store.has(one) }
+}
+
+function chooseArchived(
   archive: Archive,
-  { path, name }: { readonly path: string; readonly name: string | undefined },
+  images: readonly OpenedSource[],
+  name: string | undefined,
 ): OpenedSource {
-  const found =
-    name === undefined
-      ? archive.images.length === 1
-        ? archive.images[0]
-        : undefined
-      : archive.images.find((image) => image.names.some((one) => sameName(one, name)))
-  if (found === undefined) {
-    const names = archive.images.flatMap((image) => image.names)
-    throw placeInvalid(
-      path,
-      `choose one of its images: ${names.length === 0 ? 'they have no names' : names.join(', ')}`,
-    )
-  }
-  const [first] = found.names
+  const [only, second] = images
+  if (name === undefined && only !== undefined && second === undefined) return only
+  const position = archive.images.findIndex(
+    (image) => name !== undefined && image.names.some((one) => sameName(one, name)),
+  )
+  const found = images[position]
+  if (found !== undefined) return found
+  const names = archive.images.flatMap((image) => image.names)
+  throw placeInvalid(
+    archive.name,
+    `choose one of its images: ${names.length === 0 ? 'they have no names' : names.join(', ')}`,
+  )
+}
+
+function openArchived(archive: Archive, image: ArchiveImage): OpenedSource {
+  const [first] = image.names
+  const reference =
+    first === undefined || !isReference(first) ? undefined : withDefaultTag(parseReference(first))
   return {
     source: archive,
-    root: found.descriptor,
-    reference: first === undefined ? undefined : withDefaultTag(parseReference(first)),
+    root: image.descriptor,
+    reference,
+    tag: reference?.tag,
     has: (descriptor) => archive.has(descriptor),
   }
 }
 
 function sameName(left: string, right: string): boolean {
+  if (!isReference(left) || !isReference(right)) return left === right
   const spelled = (text: string): string => familiarReference(withDefaultTag(parseReference(text)))
   return spelled(left) === spelled(right)
 }
@@ -196,7 +292,7 @@ async function readIndex(source: Source, descriptor: Descriptor): Promise<Index>
 
 export function placeInvalid(text: string, reason: string): KatmanError {
   return new KatmanError('PLACE_INVALID', `${text}: ${reason}`, {
-    hint: 'places are NAME or docker://NAME, store:NAME, oci:PATH[:TAG], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME]',
+    hint: 'places are NAME or docker://NAME, store:NAME, oci:PATH[:TAG], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], - for an archive on standard input or output',
     details: { place: text, reason },
   })
 }

@@ -47,14 +47,18 @@ export async function changeLayoutIndex(
   })
 }
 
-/** The entries with one more name, which leaves the entry that had it. */
+/** The entries with one more name, which leaves the entry that had it; an unnamed entry of the same content gets it. */
 export function withName(
   entries: readonly Descriptor[],
   name: string,
   descriptor: Descriptor,
 ): readonly Descriptor[] {
   const annotations = { ...descriptor.annotations, [refName]: name }
-  return [...entries.filter((entry) => nameOf(entry) !== name), { ...descriptor, annotations }]
+  const kept = entries.filter((entry) => {
+    const own = nameOf(entry)
+    return own === undefined ? entry.digest !== descriptor.digest : own !== name
+  })
+  return [...kept, { ...descriptor, annotations }]
 }
 
 /** The name of an entry, if it has one. */

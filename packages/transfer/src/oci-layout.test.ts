@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { type Descriptor, mediaTypes } from '@katman/oci'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeBytes, opener } from '../test/target-suite.ts'
@@ -43,6 +45,46 @@ describe('openOciLayout', () => {
     expect(await layout.resolve('b')).toMatchObject(other)
     for (const tag of ['a', 'c', 'd']) expect(await layout.resolve(tag)).toMatchObject(blob)
     expect(await layout.entries()).toHaveLength(4)
+  })
+
+  it('loses no tag when two processes tag it at once', async () => {
+    const layout = await openOciLayout(folder, { create: true })
+    await layout.write(blob, opener(bytes))
+    const code = `
+      import { openOciLayout } from ${JSON.stringify(path.join(import.meta.dirname, 'oci-layout.ts'))}
+      const [folder, descriptor, name] = JSON.parse(process.argv[1])
+      const layout = await openOciLayout(folder, { create: true })
+      for (let at = 0; at < 20; at++) await layout.tag(name + at, descriptor)`
+    const tagging = ['a', 'b', 'c'].map((name) =>
+      promisify(execFile)(process.execPath, [
+        '--input-type=module',
+        '--eval',
+        code,
+        JSON.stringify([folder, blob, name]),
+      ]),
+    )
+    await Promise.all(tagging)
+    expect(await layout.entries()).toHaveLength(60)
+  })
+
+  it('puts the right bytes in the place of a damaged blob', async () => {
+    const layout = await openOciLayout(folder, { create: true })
+    await layout.write(blob, opener(bytes))
+    await writeFile(file(blob), 'hel')
+    expect(await layout.has(blob)).toBe(false)
+    await layout.write(blob, opener(bytes))
+    expect(await readVerified(layout, blob)).toEqual(bytes)
+  })
+
+  it('opens a file when it is read, so that nothing is left when it never is', async () => {
+    const layout = await openOciLayout(folder, { create: true })
+    await layout.write(blob, opener(bytes))
+    const stop = new AbortController()
+    const stream = await layout.open(blob, { signal: stop.signal })
+    stop.abort(new Error('stopped'))
+    // A stream that fails with nobody to hear it would end the program here.
+    await new Promise((resolve) => setImmediate(resolve))
+    await expect(Array.fromAsync(stream)).rejects.toThrow('stopped')
   })
 
   it('leaves no unfinished file behind', async () => {

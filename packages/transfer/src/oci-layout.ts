@@ -19,6 +19,8 @@ export interface OciLayout extends Source, NamingTarget, ReferrerSource {
   readonly folder: string
   /** The entries of `index.json`. */
   entries(): Promise<readonly Descriptor[]>
+  /** Lists content in `index.json` without a name, unless it is listed already. */
+  list(descriptor: Descriptor): Promise<void>
 }
 
 /**
@@ -54,6 +56,13 @@ export async function openOciLayout(
     },
     async tag(tag, descriptor) {
       await changeLayoutIndex(folder, (entries) => withName(entries, tag, descriptor))
+    },
+    async list(descriptor) {
+      await changeLayoutIndex(folder, (entries) =>
+        entries.some(({ digest }) => digest === descriptor.digest)
+          ? undefined
+          : [...entries, descriptor],
+      )
     },
     async referrers(subject, { artifactType } = {}) {
       return referrersOfType(await readLayoutReferrers(folder, subject), artifactType)

@@ -46,6 +46,7 @@ export async function run(
 /** The place alone: what is attached gets no tag. */
 function withoutName(typed: string, place: ReturnType<typeof parsePlace>): string {
   if ('path' in place) return `${place.kind}:${place.path}`
+  if (place.kind !== 'docker') return typed
   const { registry, repository } = place.reference
-  return place.kind === 'store' ? typed : `docker://${registry}/${repository}`
+  return `docker://${registry}/${repository}`
 }

@@ -62,6 +62,7 @@ function tagResolver(
 
 function shownName(place: PlaceName, reference: Reference | undefined): string {
   if ('path' in place) return `${place.kind}:${place.path}`
+  if (place.kind === 'stream') return 'standard input'
   const name = familiarName(reference ?? place.reference)
   return place.kind === 'store' ? `store:${name}` : name
 }
