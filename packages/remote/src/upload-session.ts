@@ -31,10 +31,10 @@ export interface UploadSessionOptions {
 export interface UploadSession {
   /** Begins; 'mounted' when the registry took the blob from `mountFrom` instead. */
   open(mountFrom: string | undefined): Promise<UploadPlace | 'mounted'>
-  /** Takes up what another process began. Undefined when the registry does not know it any more. */
+  /** Takes up what another process began. Undefined when the registry does not say how far it is. */
   resume(location: string): Promise<UploadPlace | undefined>
-  /** Asks how far it is. Undefined when the registry does not say. */
-  status(place: UploadPlace): Promise<UploadPlace | undefined>
+  /** Asks how far it is: 'gone' when the registry does not know it any more, 'silent' when it does not say. */
+  status(place: UploadPlace): Promise<UploadPlace | 'gone' | 'silent'>
   /** Sends the bytes up to `end`. */
   patch(place: UploadPlace, end: number): Promise<UploadPlace>
   /** Sends all the rest and closes. */
@@ -61,17 +61,17 @@ export function createUploadSession(options: UploadSessionOptions): UploadSessio
     return { size: end - start, open: () => source.read(start, end) }
   }
 
-  async function status(place: UploadPlace): Promise<UploadPlace | undefined> {
+  async function status(place: UploadPlace): Promise<UploadPlace | 'gone' | 'silent'> {
     let answer: FinalResponse
     try {
       answer = await send({ method: 'GET', target: place.url }, [200, 202, 204])
     } catch (error) {
-      const isAnswer = isKatmanError(error) && typeof error.details['status'] === 'number'
-      if (!isAnswer || isTransient(error)) throw error
-      return undefined
+      const code = isKatmanError(error) ? error.details['status'] : undefined
+      if (typeof code !== 'number' || isTransient(error)) throw error
+      return code === 404 || code === 410 ? 'gone' : 'silent'
     }
     const offset = parseUploadRange(answer.response.headers.get('range'))
-    if (offset === undefined || offset > size) return undefined
+    if (offset === undefined || offset > size) return 'silent'
     return placeAfter(answer, 'GET', { ...place, offset })
   }
 
@@ -95,7 +95,8 @@ export function createUploadSession(options: UploadSessionOptions): UploadSessio
         // What was remembered is no address to go to (any more).
         return undefined
       }
-      return status({ url, offset: 0, minChunkBytes: 0 })
+      const found = await status({ url, offset: 0, minChunkBytes: 0 })
+      return typeof found === 'string' ? undefined : found
     },
     status,
     async patch(place, end) {

@@ -116,6 +116,34 @@ describe('an upload', () => {
     expect(methods(registry)).toEqual(['POST', 'PATCH', 'GET', 'POST', 'PATCH', 'PUT'])
   })
 
+  it('goes on behind the last chunk of a registry that does not say where it stands', async () => {
+    await using registry = await startMemoryRegistry()
+    let sent = 0
+    let cuts = 0
+    registry.intercept = async (request, response) => {
+      const { method, url, headers } = request
+      const length = Number(headers['content-length'] ?? 0)
+      if (method === 'GET' && url?.includes('/uploads/')) {
+        fail(response, 405, 'UNSUPPORTED', 'no status here')
+        return true
+      }
+      if (method !== 'PATCH') return false
+      if (length > 2_000_000) {
+        request.resume()
+        fail(response, 413, 'UNKNOWN', 'too large')
+        return true
+      }
+      sent += length
+      if (!headers['content-range']?.startsWith('2') || cuts++ > 0) return false
+      await readAll(request)
+      response.destroy()
+      return true
+    }
+    await upload(registry, large)
+    expect(cuts).toBe(2)
+    expect(sent).toBe(size + size / 4)
+  })
+
   it('gives up after six lost sessions, with the last reason', async () => {
     await using registry = await startMemoryRegistry()
     registry.intercept = (request, response) => {

@@ -79,6 +79,10 @@ class Upload {
   #place: UploadPlace | undefined
   /** The registry has to be asked where it stands. */
   #isUnsure = false
+  /** The last stream or chunk broke. */
+  #isBroken = false
+  /** It went on from where it was last told to be, because the registry does not answer that question. */
+  #hasGuessed = false
   /** All bytes were sent: the blob may be there although nobody said so. */
   #isClosing = false
   /** The largest body of one request. */
@@ -162,19 +166,25 @@ class Upload {
 
   /** Believes the registry alone: of a stream that broke it may have kept a part, or nothing. */
   async #ask(place: UploadPlace): Promise<'uploaded' | undefined> {
-    const isBroken = this.#step === 'patch'
     this.#step = 'status'
     const found = await this.#session.status(place)
     this.#isUnsure = false
-    if (found === undefined) {
-      if (this.#isClosing && (await this.#options.isThere())) return 'uploaded'
-      this.#startAnew()
-      return undefined
-    }
-    if (isBroken && found.offset <= place.offset) {
+    const isTold = typeof found !== 'string'
+    // Nothing of a whole stream was kept: chunks lose less.
+    if (this.#isBroken && !(isTold && found.offset > place.offset)) {
       this.#chunkBytes = Math.min(this.#chunkBytes, chunkBytes)
     }
-    await this.#moveTo(found)
+    this.#isBroken = false
+    if (isTold) {
+      await this.#moveTo(found)
+    } else if (this.#isClosing && (await this.#options.isThere())) {
+      return 'uploaded'
+    } else if (found === 'silent' && place.offset > 0 && !this.#hasGuessed && !this.#isClosing) {
+      // The chunks before were answered; if a part of this one was kept, too, the digest will be wrong and be noticed.
+      this.#hasGuessed = true
+    } else {
+      this.#startAnew()
+    }
     return undefined
   }
 
@@ -183,6 +193,7 @@ class Upload {
     if (place.offset > this.#best) {
       this.#best = place.offset
       this.#troubles = 0
+      this.#hasGuessed = false
       this.#retry.progress()
     }
     await this.#options.entry?.remember(place.url.href)
@@ -197,6 +208,7 @@ class Upload {
   /** Decides how to go on after a failure, or throws it. */
   async #recover(error: unknown): Promise<void> {
     if (!isKatmanError(error)) throw error
+    this.#isBroken = this.#step === 'patch' || (this.#isBroken && this.#step === 'status')
     const { status } = error.details
     const isSession = this.#step !== 'open' && this.#step !== 'post'
     if (isSession && status === 409) {
