@@ -76,39 +76,36 @@ describePeers('imagetools', ['docker-registry', 'skopeo', 'images', 'buildx'], (
       '--annotation manifest-descriptor[linux/arm64]:by=me {alpine:3.20#0} {alpine:3.20#1}',
     ],
     ['an annotation of both', '--annotation index,manifest-descriptor:k=v=w {busybox:latest}'],
-    ['a descriptor from a file', '-f FOLDER/descriptor.json {alpine:3.20#0}'],
+    ['a descriptor from a file', '-f FOLDER/descriptor.json'],
     ['a digest from a file', '-f FOLDER/digest {alpine:3.20#0}'],
     ['a digest alone', '{alpine:3.20#0} {@alpine:3.20#4}'],
   ]
 
   it.each(cases)('of %s', async (_, line) => {
     const words = await expand(line)
+    // A source without a name must be of the one repository that there is.
+    const isNear = line.includes('FOLDER') || line.includes('{@')
     for (const name of ['buildx', 'katman'] as const) {
       await run(name, ...words, '-t', `${registry.host}/library/alpine:${name}`)
-      await run(name, ...words, '-t', `${second.host}/copied/${name}:1`)
+      if (!isNear) await run(name, ...words, '-t', `${second.host}/copied/${name}:1`)
     }
     const [theirs, ours] = await Promise.all(['buildx', 'katman'].map(pushed))
     expect(ours).toBe(theirs)
-    expect(await fetchText(second, 'copied/katman', '1')).toBe(
-      await fetchText(second, 'copied/buildx', '1'),
-    )
-    const [shown, dry] = [
-      await run('buildx', '--dry-run', ...words),
-      await run('katman', '--dry-run', ...words),
-    ]
+    const dryWords = isNear ? ['-t', `${registry.host}/library/alpine:dry`, ...words] : words
+    const shown = await run('buildx', '--dry-run', ...dryWords)
+    const dry = await run('katman', '--dry-run', ...dryWords)
     expect(dry.stdout).toBe(shown.stdout)
     expect(dry.stdout).toBe(`${ours}\n`)
-    // The copy in the other registry is whole.
-    const layout = `oci:${path.join(folder, 'whole')}:1`
-    const from = `docker://${second.host}/copied/katman:1`
-    await runChecked('/usr/bin/skopeo', [
-      'copy',
-      '-q',
-      '--all',
-      '--src-tls-verify=false',
-      from,
-      layout,
-    ])
+    if (isNear) return
+    expect(await fetchText(second, 'copied/katman', '1')).toBe(ours)
+    expect(await fetchText(second, 'copied/buildx', '1')).toBe(ours)
+    // The copy in the other registry is whole: skopeo reads all of it.
+    const flags = ['-q', '--all', '--src-tls-verify=false']
+    const places = [
+      `docker://${second.host}/copied/katman:1`,
+      `oci:${path.join(folder, 'whole')}:1`,
+    ]
+    await runChecked('/usr/bin/skopeo', ['copy', ...flags, ...places])
   })
 
   it('appended to what the tag has', async () => {
@@ -161,7 +158,7 @@ describePeers('imagetools', ['docker-registry', 'skopeo', 'images', 'buildx'], (
 
   describePeers('and crane, regctl', ['crane', 'regctl'], () => {
     it('join images to an index of the same entries', async () => {
-      const words = await expand('{alpine:3.20#0} {busybox:latest#1} {alpine:3.12}')
+      const words = await expand('{alpine:3.20#0} {busybox:latest#2} {alpine:3.12}')
       const tag = (name: string): string => `${registry.host}/joined/app:${name}`
       await run('katman', ...words, '-t', tag('katman'))
       const sources = words.flatMap((word) => ['-m', word])
@@ -180,8 +177,11 @@ describePeers('imagetools', ['docker-registry', 'skopeo', 'images', 'buildx'], (
       await runChecked(goTool('regctl'), ['index', 'create', ...refs, tag('regctl')], { env })
       const ours = await childrenOf('joined/app:katman')
       expect(ours).toHaveLength(3)
-      expect(await childrenOf('joined/app:crane')).toEqual(ours)
-      expect(withoutPlatform(await childrenOf('joined/app:regctl'))).toEqual(withoutPlatform(ours))
+      // Both add more: the type of the config, the annotations of the manifest.
+      for (const peer of ['crane', 'regctl']) {
+        const theirs = await childrenOf(`joined/app:${peer}`)
+        expect(theirs.map(contentOf), peer).toEqual(ours.map(contentOf))
+      }
       const validity = ['--insecure', 'validate', '--remote', tag('katman')]
       expect((await runChecked(goTool('crane'), validity)).stdout).toContain('PASS')
     })
@@ -233,9 +233,10 @@ function pushed(tag: string): Promise<string> {
 }
 
 interface Entry {
+  readonly mediaType: string
   readonly digest: string
   readonly size: number
-  readonly platform?: unknown
+  readonly platform?: { readonly os: string; readonly architecture: string }
 }
 
 async function childrenOf(name: string): Promise<readonly Entry[]> {
@@ -244,8 +245,8 @@ async function childrenOf(name: string): Promise<readonly Entry[]> {
   return (JSON.parse(text) as { manifests: readonly Entry[] }).manifests
 }
 
-function withoutPlatform(entries: readonly Entry[]): readonly unknown[] {
-  return entries.map(({ platform: _, ...entry }) => entry)
+function contentOf({ mediaType, digest, size, platform }: Entry): unknown {
+  return { mediaType, digest, size, os: platform?.os, architecture: platform?.architecture }
 }
 
 async function fetchText(from: RegistryPeer, repository: string, tag: string): Promise<string> {

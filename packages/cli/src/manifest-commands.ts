@@ -82,8 +82,9 @@ export const manifestCommands: readonly Command[] = [
         short: 'f',
         type: 'list',
         value: 'stringArray',
-        help: 'Read a source descriptor from a file',
+        help: 'Read a source from a file: a descriptor, a digest or a name',
       },
+      { name: 'metadata-file', type: 'string', help: 'Write what was made into a file, as JSON' },
       {
         name: 'platform',
         short: 'p',

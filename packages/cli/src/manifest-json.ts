@@ -1,23 +1,22 @@
 import { type Descriptor, type Index, type Manifest, mediaTypes, platformJson } from '@katman/oci'
 
-/** What docker prints of a manifest or an index. */
-export function documentJson(document: Manifest | Index): unknown {
-  const head = { schemaVersion: 2, mediaType: document.mediaType }
-  if (document.kind === 'index') {
-    const manifests = document.manifests.map(({ mediaType, size, digest, platform }) => ({
-      mediaType,
-      size,
-      digest,
-      platform: platformJson(platform ?? { os: '', architecture: '' }),
-    }))
-    return { ...head, manifests }
-  }
+/** What docker prints of an index, and the bytes of a list that it pushes. */
+export function documentJson({ mediaType, manifests }: Index): unknown {
   return {
-    ...head,
-    config: descriptorJson(document.config),
-    layers: document.layers.map(descriptorJson),
-    annotations: document.annotations,
+    schemaVersion: 2,
+    mediaType,
+    manifests: manifests.map((entry) => ({
+      mediaType: entry.mediaType,
+      size: entry.size,
+      digest: entry.digest,
+      platform: platformJson(entry.platform ?? { os: '', architecture: '' }),
+    })),
   }
+}
+
+/** A document with all its keys, in the order it has them: docker prints manifests as they came. */
+export function rawJson(bytes: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(bytes).toString('utf8'))
 }
 
 /** What `manifest inspect -v` prints of a manifest, and what docker keeps of it in a local list. */
@@ -32,7 +31,7 @@ export function verboseEntry(
     Ref: name,
     Descriptor: descriptorJson(descriptor),
     Raw: Buffer.from(bytes).toString('base64'),
-    [isDocker ? 'SchemaV2Manifest' : 'OCIManifest']: documentJson(document),
+    [isDocker ? 'SchemaV2Manifest' : 'OCIManifest']: rawJson(bytes),
   }
 }
 

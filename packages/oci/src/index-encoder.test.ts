@@ -18,13 +18,13 @@ describe('indexJson', () => {
     expect(parseManifest(bytes, mediaTypes.ociIndex)).toMatchObject({ kind: 'index', ...draft })
   })
 
-  it('is a Docker list only of Docker manifests without annotations', () => {
+  it('is a Docker list only of Docker manifests, without annotations of its own', () => {
     const docker = entry('a', mediaTypes.dockerManifest)
     expect(indexTypeFor({ manifests: [docker] })).toBe(mediaTypes.dockerManifestList)
     expect(indexTypeFor({ manifests: [docker, entry('b')] })).toBe(mediaTypes.ociIndex)
     expect(indexTypeFor({ manifests: [docker], annotations: { a: 'b' } })).toBe(mediaTypes.ociIndex)
     const annotated = { ...docker, annotations: { a: 'b' } }
-    expect(indexTypeFor({ manifests: [annotated] })).toBe(mediaTypes.ociIndex)
+    expect(indexTypeFor({ manifests: [annotated] })).toBe(mediaTypes.dockerManifestList)
     expect(indexTypeFor({ manifests: [] })).toBe(mediaTypes.ociIndex)
   })
 })

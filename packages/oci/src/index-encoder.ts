@@ -6,15 +6,17 @@ import type { Platform } from './platform.ts'
 export interface IndexDraft {
   readonly mediaType?: string
   readonly manifests: readonly Descriptor[]
+  readonly artifactType?: string
+  readonly subject?: Descriptor
   readonly annotations?: Readonly<Record<string, string>> | undefined
 }
 
-/** The media type an index of these entries needs: Docker's list only when every entry is Docker's and nothing is annotated. */
+/** The media type an index of these entries needs: Docker's list only when every entry is Docker's and it has no annotations. */
 export function indexTypeFor({ manifests, annotations }: IndexDraft): string {
-  const isDocker = manifests.every(({ mediaType }) => mediaType === mediaTypes.dockerManifest)
-  const isAnnotated =
-    annotations !== undefined || manifests.some((entry) => entry.annotations !== undefined)
-  return isDocker && manifests.length > 0 && !isAnnotated
+  const isDocker = manifests.every(({ mediaType }) =>
+    mediaType.startsWith('application/vnd.docker.'),
+  )
+  return isDocker && manifests.length > 0 && annotations === undefined
     ? mediaTypes.dockerManifestList
     : mediaTypes.ociIndex
 }
@@ -24,20 +26,22 @@ export function indexJson(draft: IndexDraft): unknown {
   return {
     schemaVersion: 2,
     mediaType: draft.mediaType ?? indexTypeFor(draft),
+    artifactType: draft.artifactType,
     manifests: draft.manifests.map(descriptorJson),
+    subject: draft.subject === undefined ? undefined : descriptorJson(draft.subject),
     annotations: draft.annotations,
   }
 }
 
-/** Entries by digest, each once, in the order they first came; what a later one says beside replaces. */
+/** Entries by digest, each once, in the order they first came; platform and annotations of a later one replace. */
 export function mergeEntries(entries: readonly Descriptor[]): readonly Descriptor[] {
   const merged = new Map<string, Descriptor>()
   for (const entry of entries) {
     const known = merged.get(entry.digest)
     const annotations = { ...known?.annotations, ...entry.annotations }
     merged.set(entry.digest, {
-      ...known,
-      ...entry,
+      ...(known ?? entry),
+      ...(entry.platform === undefined ? {} : { platform: entry.platform }),
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     })
   }

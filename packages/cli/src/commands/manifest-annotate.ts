@@ -27,14 +27,15 @@ export async function run(
     throw new CommandFailure(`manifest for image ${manifest} does not exist in ${list}`)
   }
   const known = entry.descriptor.platform ?? { os: '', architecture: '' }
+  const features = flags.osFeatures.flatMap((text) => text.split(','))
   const platform: Platform = {
     ...known,
     ...(flags.os ? { os: flags.os } : {}),
     ...(flags.arch ? { architecture: flags.arch } : {}),
     ...(flags.variant ? { variant: flags.variant } : {}),
     ...(flags.osVersion ? { osVersion: flags.osVersion } : {}),
-    ...(flags.osFeatures.length > 0
-      ? { osFeatures: [...new Set([...(known.osFeatures ?? []), ...flags.osFeatures])] }
+    ...(features.length > 0
+      ? { osFeatures: [...new Set([...(known.osFeatures ?? []), ...features])] }
       : {}),
   }
   if (!isKnown(platform)) {

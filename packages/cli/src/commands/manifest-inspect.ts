@@ -14,7 +14,7 @@ import { readConfigPlatform } from '../config-platform.ts'
 import type { Context } from '../context.ts'
 import { plainFailure } from '../failure.ts'
 import { manifestFailure } from '../manifest-failure.ts'
-import { documentJson, verboseEntry } from '../manifest-json.ts'
+import { documentJson, rawJson, verboseEntry } from '../manifest-json.ts'
 import { listDocument, manifestOf, openManifestLists } from '../manifest-lists.ts'
 import { goJson } from '../terminal/go-json.ts'
 
@@ -42,8 +42,11 @@ export async function run(
   })
   const root = { ...fetched, document: parseManifest(fetched.bytes, fetched.descriptor.mediaType) }
   if (!flags.verbose) {
-    const indent = root.document.kind === 'index' ? '   ' : '\t'
-    context.stdout.write(`${goJson(documentJson(root.document), indent)}\n`)
+    const text =
+      root.document.kind === 'index'
+        ? goJson(documentJson(root.document), '   ')
+        : goJson(rawJson(root.bytes), '\t', { escapesHtml: false })
+    context.stdout.write(`${text}\n`)
     return
   }
   const name = familiarReference(reference)
