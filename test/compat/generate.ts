@@ -38,6 +38,12 @@ export function compatibilityPage(): string {
       ? ['None.']
       : ['| step | what differs | why |', '| --- | --- | --- |', ...reasons]),
     '',
+    '## Commands that mean something else',
+    '',
+    '| command | docker | katman |',
+    '| --- | --- | --- |',
+    '| `export` | the files of a container | the files of an image, and `--platform` chooses one; they equal those of a container just created, without what docker puts into every container |',
+    '',
     '## Every compared command',
     '',
     '`REG` is a registry open to all, `AUTH` one with a password, `HUB` one with a search; `{id:NAME}`, `{short:NAME}` and `{digest:NAME}` are',

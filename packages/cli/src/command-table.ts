@@ -134,6 +134,23 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/load.ts'),
   }),
   defineCommand({
+    path: ['export'],
+    aliases: [['image', 'export']],
+    usage: '[OPTIONS] IMAGE',
+    summary: "Write an image's file tree as a tar archive",
+    count: { min: 1, max: 1 },
+    flags: defineFlags([
+      {
+        name: 'output',
+        short: 'o',
+        type: 'string',
+        help: 'File to write; default: standard output',
+      },
+      { name: 'platform', type: 'string', help: 'Platform to choose from an index' },
+    ]),
+    load: () => import('./commands/export.ts'),
+  }),
+  defineCommand({
     path: ['import'],
     aliases: [['image', 'import']],
     usage: '[OPTIONS] file|URL|- [REPOSITORY[:TAG]]',

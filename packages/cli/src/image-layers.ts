@@ -170,7 +170,8 @@ async function chooseManifest(
   )
 }
 
-function layerAt(manifest: Manifest, position: number): Descriptor {
+/** The layer of a manifest at a position that its config has. Throws `CONFIG_INVALID` when there is none. */
+export function layerAt(manifest: Manifest, position: number): Descriptor {
   const descriptor = manifest.layers[position]
   if (descriptor !== undefined) return descriptor
   throw new KatmanError(

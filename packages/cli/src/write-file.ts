@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { lstatSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Bytes } from '@katman/oci'
 import { CommandFailure } from './failure.ts'
+import type { Output } from './output.ts'
 
 /**
  * Writes a file for its owner alone. It appears under its name when it is whole. Devices, pipes and links are refused:
@@ -27,5 +28,26 @@ export async function writeFileWhole(bytes: Bytes, file: string): Promise<void> 
   } catch (error) {
     await rm(partial, { force: true })
     throw error
+  }
+}
+
+/** Refuses a file that cannot be written, before there is anything to write, in docker's words. */
+export function checkOutput(output: string, verb: 'save' | 'export'): void {
+  const folder = path.dirname(path.resolve(output))
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) {
+    throw new CommandFailure(
+      `failed to ${verb} image: invalid output path: stat ${folder}: no such file or directory`,
+    )
+  }
+  if (statSync(output, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new CommandFailure(`failed to ${verb} image: cannot write to a directory`)
+  }
+}
+
+/** Writes to standard output, as fast as it is read. */
+export async function writeOutput(bytes: Bytes, stdout: Output): Promise<void> {
+  for await (const chunk of bytes) {
+    stdout.write(chunk)
+    await stdout.drained?.()
   }
 }

@@ -13,6 +13,7 @@ export {
   encodeLayerIndex,
   type IndexEncoder,
 } from './index-codec.ts'
+export { type ExportedLayer, exportTree } from './export-tree.ts'
 export type { IndexedFile } from './index-file.ts'
 export {
   type IndexFileOptions,

@@ -22,6 +22,8 @@ export interface TarInput {
   readonly devMajor?: number
   readonly devMinor?: number
   readonly xattrs?: ReadonlyMap<string, Uint8Array>
+  /** For {@link tarHeader}: the whole size of a sparse file, and its stored pieces: offset, length, offset, … */
+  readonly sparse?: { readonly size: number; readonly pieces: readonly number[] }
   /** The bytes of a file; a text is written as UTF-8. Default empty. */
   readonly content?: Uint8Array | string
 }
@@ -76,6 +78,12 @@ export function tarHeader(entry: TarInput, size: number): Uint8Array {
   if (gid > maxOctal(8)) records.push(paxRecord('gid', String(gid)))
   if (mtimeNanos !== 0 || mtime < 0 || mtime > maxOctal(12)) {
     records.push(paxRecord('mtime', formatPaxTime({ seconds: mtime, nanos: mtimeNanos })))
+  }
+  if (entry.sparse !== undefined) {
+    // PAX sparse format 0.1: the header has the size of what is stored.
+    records.push(paxRecord('GNU.sparse.size', String(entry.sparse.size)))
+    records.push(paxRecord('GNU.sparse.numblocks', String(entry.sparse.pieces.length / 2)))
+    records.push(paxRecord('GNU.sparse.map', entry.sparse.pieces.join(',')))
   }
   for (const [key, value] of xattrs ?? []) records.push(paxRecord(`SCHILY.xattr.${key}`, value))
 

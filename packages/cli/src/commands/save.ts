@@ -1,8 +1,5 @@
-import { statSync } from 'node:fs'
-import path from 'node:path'
 import { saveArchive, type SavedImage } from '@katman/archive'
 import {
-  type Bytes,
   type Descriptor,
   familiarName,
   isIndexType,
@@ -16,7 +13,7 @@ import { readVerified } from '@katman/transfer'
 import type { Context } from '../context.ts'
 import { CommandFailure, daemonFailure, dockerText, plainFailure } from '../failure.ts'
 import { parsePlatforms } from '../platform-list.ts'
-import { writeFileWhole } from '../write-file.ts'
+import { checkOutput, writeFileWhole, writeOutput } from '../write-file.ts'
 
 export interface SaveFlags {
   readonly output: string | undefined
@@ -33,7 +30,7 @@ export async function run(
   if (!output && context.stdout.isTerminal) {
     throw new CommandFailure('cowardly refusing to save to a terminal. Use the -o flag or redirect')
   }
-  if (output) checkOutput(output)
+  if (output) checkOutput(output, 'save')
   const platforms = parsePlatforms(flags.platform)
   await using store = await context.openStore()
   const images = await imagesToSave(store, names, platforms)
@@ -43,7 +40,7 @@ export async function run(
   })
   try {
     if (output) await writeFileWhole(bytes, output)
-    else await writeOutput(bytes, context)
+    else await writeOutput(bytes, context.stdout)
   } catch (error) {
     throw plainFailure(error)
   }
@@ -128,24 +125,5 @@ function repositoryOf(name: string): string | undefined {
     return isBare ? familiarName(reference) : undefined
   } catch {
     return undefined
-  }
-}
-
-function checkOutput(output: string): void {
-  const folder = path.dirname(path.resolve(output))
-  if (statSync(folder, { throwIfNoEntry: false }) === undefined) {
-    throw new CommandFailure(
-      `failed to save image: invalid output path: stat ${folder}: no such file or directory`,
-    )
-  }
-  if (statSync(output, { throwIfNoEntry: false })?.isDirectory() === true) {
-    throw new CommandFailure('failed to save image: cannot write to a directory')
-  }
-}
-
-async function writeOutput(bytes: Bytes, { stdout }: Context): Promise<void> {
-  for await (const chunk of bytes) {
-    stdout.write(chunk)
-    await stdout.drained?.()
   }
 }
