@@ -18,7 +18,9 @@ const file = (name: string): string => path.join(katman.folder, name)
 describe('export', () => {
   it('writes the same archive to a file and to standard output', async () => {
     expect(await katman.run('export', '-o', file('out.tar'), 'app:1')).toEqual({
-      ...{ exitCode: 0, stdout: '', stderr: '' },
+      exitCode: 0,
+      stdout: '',
+      stderr: '',
     })
     const written = await readFile(file('out.tar'))
     expect(written.toString('latin1')).toContain('hello\n')

@@ -68,13 +68,17 @@ describe('exportTree', () => {
     const [bin] = entries
     expect(bin).toMatchObject({ name: 'bin/', mode: 0o755 })
     expect(entries.find(({ name }) => name === 'bin/long')).toMatchObject({
-      ...{ mode: 0o4755, uid: 3, gid: 4 },
+      mode: 0o4755,
+      uid: 3,
+      gid: 4,
     })
     expect(entries.find(({ name }) => name === 'bin/a-link')).toMatchObject({
-      ...{ mtime: 5, mtimeNanos: 7 },
+      mtime: 5,
+      mtimeNanos: 7,
     })
     expect(entries.find(({ type }) => type === 'character')).toMatchObject({
-      ...{ devMajor: 1, devMinor: 3 },
+      devMajor: 1,
+      devMinor: 3,
     })
   })
 
