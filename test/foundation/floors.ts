@@ -32,5 +32,12 @@ export const floors: Readonly<
   },
   store: { name: '@katman/store', floor: 2, npm: {} },
   registry: { name: '@katman/registry', floor: 3, npm: {} },
-  cli: { name: 'katman', floor: 6, npm: {} },
+  cli: {
+    name: 'katman',
+    floor: 6,
+    npm: {
+      semver: 'ranges of versions in sync files, as npm and others have them; no dependency',
+      yaml: 'sync files are YAML; knows the line of every value, typed, no dependency',
+    },
+  },
 }

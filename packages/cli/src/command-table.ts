@@ -88,6 +88,22 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/cp.ts'),
   }),
   defineCommand({
+    path: ['sync'],
+    usage: '[OPTIONS] FILE [DESTINATION]',
+    summary: 'Keep repositories in step with others, as a YAML file says',
+    count: { min: 1, max: 2 },
+    flags: defineFlags([
+      { name: 'dry-run', type: 'bool', help: 'Only say what would be copied' },
+      { name: 'quiet', short: 'q', type: 'bool', help: 'Print failures only' },
+      {
+        name: 'scoped',
+        type: 'bool',
+        help: 'Keep the whole name of a source below DESTINATION',
+      },
+    ]),
+    load: () => import('./commands/sync.ts'),
+  }),
+  defineCommand({
     path: ['referrers'],
     usage: '[OPTIONS] SOURCE',
     summary: 'Show what refers to an image: signatures, SBOMs, attestations',

@@ -190,7 +190,7 @@ const layoutName = 'org.opencontainers.image.ref.name'
 const attachmentName = /^sha(?:256|384|512)-[0-9a-f]{64,128}(?:\.(?:sig|att|sbom))?$/
 
 /** True for a tag under which something is attached to an image: by the tag scheme of referrers, or by cosign. */
-function isAttachmentName(tag: string): boolean {
+export function isAttachmentName(tag: string): boolean {
   return attachmentName.test(tag)
 }
 
