@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CommandFailure } from '../../packages/cli/src/failure.ts'
 import { openProgram, type TestProgram } from './run-in-process.ts'
 
 let katman: TestProgram
@@ -75,6 +76,59 @@ describe('login', () => {
       `Error response from daemon: login attempt to http://${registry.host}/v2/ failed with status: 401 Unauthorized`,
     )
     await expect(readFile(file())).rejects.toThrow('ENOENT')
+  })
+
+  it('uses what is stored only when nobody is named', async () => {
+    await katman.run('login', '-u', 'alice', '-p', 'secret', registry.host)
+    const again = await katman.run('login', registry.host)
+    expect(again).toMatchObject({ exitCode: 0, stdout: 'Login Succeeded\n' })
+    expect(again.stderr).toContain('existing credentials... [Username: alice]')
+    for (const words of [
+      ['-u', 'bob'],
+      ['-u', 'alice'],
+      ['-p', 'secret'],
+    ]) {
+      const other = await katman.run('login', ...words, registry.host)
+      expect(other).toMatchObject({ exitCode: 1, stdout: '' })
+      expect(other.stderr).toMatch(
+        /^(?:WARNING! .*\n)?Error: Cannot perform an interactive login from a non TTY device\n$/,
+      )
+    }
+    const bob = { isTerminal: true, stdin: 'hunter\n' }
+    const refused = await katman.runWith(bob, 'login', '-u', 'bob', registry.host)
+    expect(refused.exitCode).toBe(1)
+    expect(await auths()).toEqual({ [registry.host]: alice })
+  })
+
+  it('asks again when what is stored is no longer good', async () => {
+    await mkdir(path.dirname(file()))
+    const old = { auth: Buffer.from('alice:old').toString('base64') }
+    await writeFile(file(), JSON.stringify({ auths: { [registry.host]: old } }))
+    const choices = { isTerminal: true, stdin: '\nsecret\n' }
+    const { exitCode, stdout, stderr } = await katman.runWith(choices, 'login', registry.host)
+    expect(stderr).toContain(
+      'Login did not succeed, error: Error response from daemon: login attempt to ',
+    )
+    expect(stdout).toBe(`Username for ${registry.host} (alice): Password: \nLogin Succeeded\n`)
+    expect(exitCode).toBe(0)
+    expect(await auths()).toEqual({ [registry.host]: alice })
+  })
+
+  it('ends at Ctrl-C, at both questions', async () => {
+    const typed = { isTerminal: true, stdin: 'alice\n\u0003' }
+    const hidden = await katman.runWith(typed, 'login', registry.host)
+    expect(hidden).toMatchObject({ exitCode: 130, stderr: '' })
+    const stop = new AbortController()
+    const asked = await katman.runWith(
+      {
+        isTerminal: true,
+        signal: stop.signal,
+        onWrite: () => stop.abort(new CommandFailure('', { exitCode: 130 })),
+      },
+      'login',
+      registry.host,
+    )
+    expect(asked).toMatchObject({ exitCode: 130, stderr: '' })
   })
 
   it.each([

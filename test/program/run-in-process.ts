@@ -18,6 +18,10 @@ interface RunChoices {
   readonly isTerminal?: boolean
   /** Default `katman`. */
   readonly program?: string
+  /** Ends the run: what Ctrl-C does. */
+  readonly signal?: AbortSignal
+  /** Sees all that is written, as it is written. */
+  readonly onWrite?: (text: string) => void
 }
 
 /** The program in this process, with a home and a store of its own. */
@@ -35,7 +39,10 @@ export async function openProgram(): Promise<TestProgram> {
     const { isTerminal = false, program = 'katman' } = choices
     const written = { stdout: '', stderr: '' }
     const output = (name: 'stdout' | 'stderr') => ({
-      write: (text: string | Uint8Array) => void (written[name] += Buffer.from(text).toString()),
+      write(text: string | Uint8Array) {
+        written[name] += Buffer.from(text).toString()
+        choices.onWrite?.(written[name])
+      },
       isTerminal,
       columns: isTerminal ? 100 : 0,
     })
@@ -51,7 +58,7 @@ export async function openProgram(): Promise<TestProgram> {
       stdout: output('stdout'),
       stderr: output('stderr'),
       stdin: typed(choices.stdin ?? '', isTerminal),
-      signal: new AbortController().signal,
+      signal: choices.signal ?? new AbortController().signal,
       now: () => new Date('2026-02-03T04:05:06Z'),
     })
     return { exitCode, ...written }

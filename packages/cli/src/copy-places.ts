@@ -24,6 +24,7 @@ import {
   type Source,
 } from '@katman/transfer'
 import type { Context } from './context.ts'
+import { standardInput } from './standard-input.ts'
 
 /** A place as it is typed: `alpine:3.20`, `docker://alpine`, `store:alpine`, `oci:./folder:tag`. */
 export type PlaceName =
@@ -182,7 +183,7 @@ async function openTyped(
   if (place.kind === 'stream' && context.stdin.isTTY) {
     throw placeInvalid('-', 'standard input is a terminal: pipe an archive in')
   }
-  const from = place.kind === 'stream' ? context.stdin : place.path
+  const from = place.kind === 'stream' ? standardInput(context) : place.path
   return stack.use(await openArchive(from, { signal: context.signal }))
 }
 

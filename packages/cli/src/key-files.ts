@@ -24,7 +24,7 @@ export async function keyPassword(
   context: Context,
   options: { readonly isNew?: boolean } = {},
 ): Promise<string> {
-  const { env, stdin, stderr } = context
+  const { env, stdin, stderr, signal } = context
   const given = env['KATMAN_KEY_PASSWORD'] ?? env['COSIGN_PASSWORD']
   if (given !== undefined) return given
   if (!stdin.isTTY) {
@@ -32,9 +32,14 @@ export async function keyPassword(
       'the private key needs a password: set KATMAN_KEY_PASSWORD (it may be empty), or run at a terminal',
     )
   }
-  const password = await readHidden(stdin, stderr, 'Enter password for private key: ')
+  const password = await readHidden(stdin, stderr, 'Enter password for private key: ', signal)
   if (options.isNew) {
-    const again = await readHidden(stdin, stderr, 'Enter password for private key again: ')
+    const again = await readHidden(
+      stdin,
+      stderr,
+      'Enter password for private key again: ',
+      signal,
+    )
     if (again !== password) throw new CommandFailure('passwords do not match')
   }
   return password

@@ -12,29 +12,48 @@ import { escapeTerminal } from './terminal/escape.ts'
 import { suggestNames } from './terminal/suggest.ts'
 import { version } from './version.ts'
 
+/** How long a stopped command may tidy up. */
+const graceMs = 5000
+
 /** Runs the program: the one place that sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   const stop = new AbortController()
-  const onSignal = (name: NodeJS.Signals): void => {
-    if (stop.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
-    stop.abort(new CommandFailure('', { exitCode: name === 'SIGINT' ? 130 : 143 }))
+  const end = (failure: CommandFailure): void => {
+    if (stop.signal.aborted) process.exit(failure.exitCode)
+    stop.abort(failure)
+    // Whatever waits and does not hear of it must not keep the program.
+    setTimeout(() => process.exit(failure.exitCode), graceMs)
   }
+  const onSignal = (name: NodeJS.Signals): void =>
+    end(new CommandFailure('', { exitCode: name === 'SIGINT' ? 130 : 143 }))
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
+  const stderr = processOutput(process.stderr, 'stderr', end)
+  const stdout = processOutput(process.stdout, 'stdout', (failure) => {
+    if (failure.message !== '') stderr.write(`${failure.message}\n`)
+    end(new CommandFailure('', { exitCode: failure.exitCode, cause: failure }))
+  })
   const env: Environment = process.env
   const program = programName(env['KATMAN_PROGRAM'] ?? path.basename(argv[1] ?? ''))
-  process.exitCode = await runProgram(argv.slice(2), {
+  const exitCode = await runProgram(argv.slice(2), {
     program,
     env,
     root: storeRoot(env, undefined, process.getuid?.() ?? -1),
-    stdout: processOutput(process.stdout),
-    stderr: processOutput(process.stderr),
+    stdout,
+    stderr,
     get stdin() {
       return process.stdin
     },
     signal: stop.signal,
     now: () => new Date(),
   })
+  await Promise.all([stdout.flushed(), stderr.flushed()])
+  process.exitCode = exitCode
+  const { signal } = stop
+  // A pipe that is still open, or a name that is still looked up, would keep the process.
+  if (signal.aborted) {
+    process.exit(signal.reason instanceof CommandFailure ? signal.reason.exitCode : exitCode)
+  }
   process.off('SIGINT', onSignal)
   process.off('SIGTERM', onSignal)
 }
@@ -94,7 +113,13 @@ function makeContext(
     now: surroundings.now,
     openStore: async () => (await import('./open-places.ts')).openLocalStore(root, env),
     openRemote: async (choices = {}) =>
-      (await import('./open-places.ts')).openRegistries({ env, version, ...choices }),
+      (await import('./open-places.ts')).openRegistries({
+        env,
+        version,
+        signal: surroundings.signal,
+        warn: (line) => surroundings.stderr.write(`${escapeTerminal(line)}\n`),
+        ...choices,
+      }),
   }
 }
 

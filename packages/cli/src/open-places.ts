@@ -18,14 +18,20 @@ function bundledWorker(): URL | undefined {
 
 /** Opens the registry client with the settings and credentials of this user. */
 export async function openRegistries(
-  options: RemoteChoices & { readonly env: Environment; readonly version: string },
+  options: RemoteChoices & {
+    readonly env: Environment
+    readonly version: string
+    readonly signal?: AbortSignal
+    /** Takes lines for stderr about credentials that cannot be read. */
+    readonly warn?: (line: string) => void
+  },
 ): Promise<Remote> {
-  const { env } = options
+  const { env, signal, warn } = options
   const settings = await loadSettings({ env })
   const insecureRegistries = [...settings.insecureRegistries, ...(options.insecure ?? [])]
   return createRemote({
     settings: { ...settings, insecureRegistries },
-    credentials: await loadCredentials({ env }),
+    credentials: await loadCredentials({ env, signal, ...(warn === undefined ? {} : { warn }) }),
     userAgent: `katman/${options.version}`,
   })
 }

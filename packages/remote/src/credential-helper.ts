@@ -1,13 +1,13 @@
-import type { ChildProcess } from 'node:child_process'
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
-import path from 'node:path'
 import { KatmanError } from '@katman/oci'
 import type { Credential } from './credential.ts'
+import {
+  findProgram,
+  type HelperOutcome,
+  type HelperSurroundings,
+  runHelper,
+} from './helper-process.ts'
 import { shownText } from './shown.ts'
 
-const maxOutputBytes = 64 * 1024
-const timeoutMs = 60_000
 const notFound = /credentials not found in native keychain/i
 
 /** A `docker-credential-<name>` program. */
@@ -26,38 +26,40 @@ export type StorableCredential = Extract<Credential, { kind: 'basic' | 'identity
 /**
  * Speaks the credential helper protocol. The program is looked up in the absolute folders of `PATH` only, never in
  * the current one. Throws `CREDENTIALS_FAILED` for an unsafe name, a server with control characters, and a helper
- * that fails.
+ * that fails, hangs or answers nonsense; of `store` with docker's text.
  */
 export function createCredentialHelper(
   name: string,
-  env: Readonly<Record<string, string | undefined>>,
+  surroundings: HelperSurroundings,
 ): CredentialHelper {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
     throw failed(name, 'the name of the helper is not safe')
   }
   const program = `docker-credential-${name}`
+  const missing = `exec: "${program}": executable file not found in $PATH`
 
-  async function call(
-    action: string,
-    input: string,
-    required: boolean,
-  ): Promise<Outcome | undefined> {
-    const file = await findProgram(program, env['PATH'] ?? '')
-    if (file !== undefined) return run(file, action, input, env)
-    if (!required) return undefined
-    throw failed(name, `exec: "${program}": executable file not found in $PATH`)
+  /** Undefined when the helper is not installed. */
+  async function call(action: string, input: string): Promise<HelperOutcome | undefined> {
+    const file = await findProgram(program, surroundings.env['PATH'] ?? '')
+    if (file === undefined) return undefined
+    try {
+      return await runHelper(file, action, input, surroundings)
+    } catch (error) {
+      surroundings.signal?.throwIfAborted()
+      throw failed(name, error instanceof Error ? error.message : String(error))
+    }
   }
 
   return {
     name,
     async get(server) {
-      const outcome = await call('get', checkedServer(name, server), false)
+      const outcome = await call('get', checkedServer(name, server))
       if (outcome === undefined) return undefined
-      if (outcome.code !== 0) {
-        if (notFound.test(outcome.stdout)) return undefined
-        throw failed(name, outcome.stdout || outcome.stderr || `it ended with ${outcome.code}`)
+      if (outcome.code === 0 && outcome.trouble === undefined) {
+        return readCredential(name, outcome.stdout)
       }
-      return readCredential(name, outcome.stdout)
+      if (outcome.trouble === undefined && notFound.test(outcome.stdout)) return undefined
+      throw failed(name, reasonOf(outcome))
     },
     async store(server, credential) {
       const document = JSON.stringify({
@@ -65,23 +67,18 @@ export function createCredentialHelper(
         Username: credential.kind === 'identity' ? '<token>' : credential.username,
         Secret: credential.kind === 'identity' ? credential.token : credential.password,
       })
-      const outcome = await call('store', document, true)
-      if (outcome?.code !== 0)
-        throw failed(name, outcome?.stdout || outcome?.stderr || 'store failed')
+      const outcome = await call('store', document)
+      if (outcome === undefined) throw notStored(name, missing)
+      if (outcome.code !== 0) throw notStored(name, exitText(outcome), outcome)
     },
     async erase(server) {
-      const outcome = await call('erase', checkedServer(name, server), true)
-      if (outcome?.code !== 0 && !notFound.test(outcome?.stdout ?? '')) {
-        throw failed(name, outcome?.stdout || outcome?.stderr || 'erase failed')
+      const outcome = await call('erase', checkedServer(name, server))
+      if (outcome === undefined) throw failed(name, missing)
+      if (outcome.code !== 0 && !notFound.test(outcome.stdout)) {
+        throw failed(name, reasonOf(outcome))
       }
     },
   }
-}
-
-interface Outcome {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
 }
 
 /** A line break in the server would be a second line of the protocol. */
@@ -91,61 +88,12 @@ function checkedServer(name: string, server: string): string {
   return server
 }
 
-async function findProgram(program: string, searchPath: string): Promise<string | undefined> {
-  for (const directory of searchPath.split(path.delimiter)) {
-    if (!path.isAbsolute(directory)) continue
-    const file = path.join(directory, program)
-    try {
-      await access(file, constants.X_OK)
-      return file
-    } catch {
-      // The next folder may have it.
-    }
-  }
-  return undefined
+function reasonOf(outcome: HelperOutcome): string {
+  return outcome.trouble ?? (outcome.stdout || outcome.stderr || exitText(outcome))
 }
 
-async function run(
-  file: string,
-  action: string,
-  input: string,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<Outcome> {
-  const { spawn } = process.getBuiltinModule('node:child_process')
-  const child = spawn(file, [action], {
-    env: { ...env },
-    cwd: path.dirname(file),
-    stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: timeoutMs,
-    killSignal: 'SIGKILL',
-  })
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-  // A helper that does not read its input is no failure of ours.
-  child.stdin.on('error', () => undefined)
-  child.stdin.end(input)
-  const [stdout, stderr, code] = await Promise.all([
-    collect(child, child.stdout),
-    collect(child, child.stderr),
-    ended,
-  ])
-  return { code, stdout: stdout.trim(), stderr: stderr.trim() }
-}
-
-async function collect(child: ChildProcess, stream: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of stream) {
-    size += chunk.byteLength
-    if (size > maxOutputBytes) {
-      child.kill('SIGKILL')
-      break
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
+function exitText({ code, trouble }: HelperOutcome): string {
+  return trouble ?? (code === null ? 'it was killed' : `exit status ${code}`)
 }
 
 function readCredential(name: string, output: string): Credential | undefined {
@@ -166,6 +114,22 @@ function readCredential(name: string, output: string): Credential | undefined {
   return username === '<token>'
     ? { kind: 'identity', username: '', token: secret }
     : { kind: 'basic', username, password: secret }
+}
+
+/** docker's words for a login that was good and could not be kept; the helper's own come first, as there. */
+function notStored(
+  name: string,
+  why: string,
+  { stdout, stderr }: Pick<HelperOutcome, 'stdout' | 'stderr'> = { stdout: '', stderr: '' },
+): KatmanError {
+  const said = [why, stdout, stderr].filter((text) => text !== '').join(': ')
+  const { message, hint = '', details } = failed(name, said)
+  const before = stderr === '' ? '' : `${shownText(stderr)}\n`
+  const told = `error storing credentials - err: ${why}, out: \`${shownText(stdout)}\``
+  return new KatmanError('CREDENTIALS_FAILED', message, {
+    hint,
+    details: { ...details, dockerMessage: `${before}Error saving credentials: ${told}` },
+  })
 }
 
 function failed(name: string, reason: string): KatmanError {

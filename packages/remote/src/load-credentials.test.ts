@@ -75,8 +75,13 @@ describe('loadCredentials', () => {
 
   it('passes over a broken file with a warning', async () => {
     await using folder = await createFolder({ '.docker/config.json': '{' })
-    const credentials = await open(folder)
-    expect(credentials.warnings).toEqual([
+    const warnings: string[] = []
+    const credentials = await loadCredentials({
+      env: {},
+      home: folder.path,
+      warn: (line) => void warnings.push(line),
+    })
+    expect(warnings).toEqual([
       `WARNING: Error parsing config file (${credentials.file}): no valid JSON`,
     ])
     expect(await credentials.get('a.test')).toBeUndefined()

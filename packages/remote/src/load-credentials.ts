@@ -13,19 +13,24 @@ import {
 } from './auth-file.ts'
 import type { Credential, CredentialSource } from './credential.ts'
 import { createCredentialHelper, type StorableCredential } from './credential-helper.ts'
+import type { HelperSurroundings } from './helper-process.ts'
 
-export interface LoadCredentialsOptions {
-  readonly env: Readonly<Record<string, string | undefined>>
+export interface LoadCredentialsOptions extends Pick<HelperSurroundings, 'env' | 'signal'> {
   /** The user's home. Default: that of the process. */
   readonly home?: string
+  /** How long a credential helper may take. Default 2 minutes. */
+  readonly helperTimeoutMs?: number
+  /**
+   * Takes lines for stderr: a file that is passed over, a helper that failed when it was asked and so has no credential.
+   * Without it the failure of a helper is thrown.
+   */
+  readonly warn?: (line: string) => void
 }
 
 /** The user's credentials, to look up and to change. Registries are named as in references: `docker.io`, `host[:port]`. */
 export interface CredentialStore extends CredentialSource {
   /** docker's `config.json`, which `store` and `erase` change. */
   readonly file: string
-  /** What was wrong with files that were passed over: lines for stderr. */
-  readonly warnings: readonly string[]
   /**
    * Keeps a credential: in the configured helper, else in `config.json`. Resolves with docker's warning when it is
    * newly kept as plain text. Throws `CREDENTIALS_FAILED`.
@@ -41,47 +46,59 @@ const hubKey = 'https://index.docker.io/v1/'
 /**
  * Reads the user's credentials, in order: `DOCKER_AUTH_CONFIG`, docker's `config.json` (`DOCKER_CONFIG`, credential
  * helpers first), `REGISTRY_AUTH_FILE`, `$XDG_RUNTIME_DIR/containers/auth.json`, `~/.config/containers/auth.json`.
- * A broken file is passed over with a warning.
+ * A broken file is passed over.
  */
 export async function loadCredentials(options: LoadCredentialsOptions): Promise<CredentialStore> {
   const { env } = options
   const home = options.home ?? (env['HOME'] || homedir())
   const file = path.join(env['DOCKER_CONFIG'] || path.join(home, '.docker'), 'config.json')
-  const warnings: string[] = []
+  const { warn } = options
+  const surroundings = { env, signal: options.signal, timeoutMs: options.helperTimeoutMs }
+  // A helper is a program, and may ask its user: it is asked once for a server.
+  const asked = new Map<string, Promise<Credential | undefined>>()
+  const askHelper = (helper: string, server: string): Promise<Credential | undefined> => {
+    const key = JSON.stringify([helper, server])
+    let answer = asked.get(key)
+    if (answer === undefined) {
+      answer = askOrWarn(helper, server, { ...surroundings, warn })
+      asked.set(key, answer)
+    }
+    return answer
+  }
 
   const inline = env['DOCKER_AUTH_CONFIG']
   const documents: AuthDocument[] = []
-  const config = await tolerated(() => readAuthFile(file), file, warnings)
+  const config = await tolerated(() => readAuthFile(file), file, warn)
   if (inline) {
     const parsed = await tolerated(
       async () => parseAuthDocument(inline, 'DOCKER_AUTH_CONFIG'),
       'DOCKER_AUTH_CONFIG',
-      warnings,
+      warn,
     )
     if (parsed !== undefined) documents.push({ auths: objectAt(parsed, 'auths') ?? {} })
   }
   if (config !== undefined) documents.push(config)
   for (const other of containersFiles(env, home)) {
-    const document = await tolerated(() => readAuthFile(other), other, warnings)
+    const document = await tolerated(() => readAuthFile(other), other, warn)
     if (document !== undefined) documents.push(document)
   }
 
   return {
     file,
-    warnings,
     async get(registry, repository) {
       for (const document of documents) {
-        const found = await lookUp(document, registry, repository, env)
+        const found = await lookUp(document, registry, repository, askHelper)
         if (found !== undefined) return found
       }
       return undefined
     },
     async store(registry, credential) {
+      asked.clear()
       const current = (await readAuthFile(file)) ?? {}
       const key = serverKey(registry)
       const helper = helperFor(current, [key])
       if (helper !== undefined) {
-        await createCredentialHelper(helper, env).store(key, credential)
+        await createCredentialHelper(helper, surroundings).store(key, credential)
         await writeAuthFile(file, withEntry(current, key, 'elsewhere'))
         return {}
       }
@@ -91,6 +108,7 @@ export async function loadCredentials(options: LoadCredentialsOptions): Promise<
       return credential.kind === 'basic' ? { warning: plainTextWarning(file) } : {}
     },
     async erase(registry) {
+      asked.clear()
       const current = await readAuthFile(file)
       if (current === undefined) return
       const keys =
@@ -99,7 +117,7 @@ export async function loadCredentials(options: LoadCredentialsOptions): Promise<
           : [registry, `http://${registry}`, `https://${registry}`]
       const helper = helperFor(current, keys)
       if (helper !== undefined) {
-        for (const key of keys) await createCredentialHelper(helper, env).erase(key)
+        for (const key of keys) await createCredentialHelper(helper, surroundings).erase(key)
       }
       const known = keys.filter((key) => objectAt(objectAt(current, 'auths'), key) !== undefined)
       if (known.length === 0) return
@@ -115,16 +133,30 @@ async function lookUp(
   document: AuthDocument,
   registry: string,
   repository: string | undefined,
-  env: LoadCredentialsOptions['env'],
+  askHelper: (helper: string, server: string) => Promise<Credential | undefined>,
 ): Promise<Credential | undefined> {
   const keys = lookUpKeys(registry, repository)
   const hostKeys = hostOnlyKeys(registry)
   const helper = helperFor(document, hostKeys)
   if (helper !== undefined) {
-    const found = await createCredentialHelper(helper, env).get(serverKey(registry))
+    const found = await askHelper(helper, serverKey(registry))
     if (found !== undefined) return found
   }
   return credentialIn(document, keys)
+}
+
+async function askOrWarn(
+  helper: string,
+  server: string,
+  options: HelperSurroundings & { readonly warn: LoadCredentialsOptions['warn'] | undefined },
+): Promise<Credential | undefined> {
+  try {
+    return await createCredentialHelper(helper, options).get(server)
+  } catch (error) {
+    if (options.warn === undefined || !isKatmanError(error)) throw error
+    options.warn(`WARNING: ${error.message}; going on without its credentials`)
+    return undefined
+  }
 }
 
 function helperFor(document: AuthDocument, keys: readonly string[]): string | undefined {
@@ -176,13 +208,13 @@ function containersFiles(env: LoadCredentialsOptions['env'], home: string): read
 async function tolerated<T>(
   read: () => Promise<T | undefined>,
   file: string,
-  warnings: string[],
+  warn: LoadCredentialsOptions['warn'] | undefined,
 ): Promise<T | undefined> {
   try {
     return await read()
   } catch (error) {
     if (!isKatmanError(error)) throw error
-    warnings.push(
+    warn?.(
       `WARNING: Error parsing config file (${file}): ${String(error.details['reason'])}`,
     )
     return undefined

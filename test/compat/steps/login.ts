@@ -24,6 +24,9 @@ export const loginSteps: readonly Step[] = [
   },
   { id: 'login', line: 'login -u alice --password-stdin AUTH', stdin: 'secret\n' },
   { id: 'login again, stored', line: 'login AUTH' },
+  { id: 'login stored, other user', line: 'login -u bob AUTH' },
+  { id: 'login stored, same user', line: 'login -u alice AUTH' },
+  { id: 'login stored, password only', line: 'login -p secret AUTH' },
   { id: 'login -p', line: 'login -u alice -p secret AUTH' },
   { id: 'login used: pull', line: 'pull AUTH/team/legacy:1.0' },
   {

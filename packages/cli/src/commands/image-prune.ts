@@ -49,7 +49,7 @@ async function isConfirmed(context: Context, all: boolean): Promise<boolean> {
     ? 'all images without at least one container associated to them.'
     : 'all dangling images.'
   const question = `WARNING! This will remove ${what}\nAre you sure you want to continue? [y/N] `
-  const answer = await readLine(context.stdin, context.stdout, question)
+  const answer = await readLine(context.stdin, context.stdout, question, context.signal)
   return answer.toLowerCase() === 'y'
 }
 

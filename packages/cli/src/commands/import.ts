@@ -12,6 +12,7 @@ import { loadImage } from '@katman/store'
 import type { Context } from '../context.ts'
 import { CommandFailure, daemonFailure, daemonPrefix, plainFailure } from '../failure.ts'
 import { chosenPlatform } from '../host-platform.ts'
+import { standardInput } from '../standard-input.ts'
 
 export interface ImportFlags {
   readonly change: readonly string[]
@@ -37,7 +38,7 @@ export async function run(
     const created = createdAt(context)
     const comment = flags.message ?? `Imported from ${isUrl ? from : '-'}`
     const history = [{ created, comment, emptyLayer: false }]
-    const bytes = file ?? (isUrl ? await openUrl(context, from, stack) : context.stdin)
+    const bytes = file ?? (isUrl ? await openUrl(context, from, stack) : standardInput(context))
     const store = stack.use(await context.openStore())
     const image = { platform, config, created, comment, history }
     const archive = stack.use(await openImport(bytes, { image, signal }))

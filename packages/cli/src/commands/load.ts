@@ -14,6 +14,7 @@ import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { hostPlatform } from '../host-platform.ts'
 import { parsePlatforms } from '../platform-list.ts'
+import { standardInput } from '../standard-input.ts'
 
 export interface LoadFlags {
   readonly input: string | undefined
@@ -30,7 +31,7 @@ export async function run(context: Context, flags: LoadFlags): Promise<void> {
   try {
     const platforms = parsePlatforms(flags.platform)
     await using store = await context.openStore()
-    await using archive = await openArchive(input || context.stdin, { signal: context.signal })
+    await using archive = await openArchive(input || standardInput(context), { signal: context.signal })
     for (const image of archive.images) await mayLoad(context, archive, image, input)
     for (const image of archive.images) {
       await loadOne(context, store, archive, image, platforms)

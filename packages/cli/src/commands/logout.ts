@@ -10,7 +10,7 @@ export async function run(
 ): Promise<void> {
   const registry = registryOf(server)
   const { loadCredentials } = await import('@katman/remote')
-  const credentials = await loadCredentials({ env: context.env })
+  const credentials = await loadCredentials({ env: context.env, signal: context.signal })
   const shown = registry === 'docker.io' ? hubServer : registry
   context.stdout.write(`Removing login credentials for ${shown}\n`)
   try {

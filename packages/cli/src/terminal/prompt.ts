@@ -1,3 +1,4 @@
+import { CommandFailure } from '../failure.ts'
 import type { Output } from '../output.ts'
 
 const maxInputBytes = 1024 * 1024
@@ -15,26 +16,31 @@ export async function readStdin(stdin: NodeJS.ReadStream): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Asks and reads one line. */
+/** Asks and reads one line. Throws the signal's reason. */
 export async function readLine(
   stdin: NodeJS.ReadStream,
   output: Output,
   question: string,
+  signal?: AbortSignal,
 ): Promise<string> {
   output.write(question)
-  return (await readKeys(stdin)).trim()
+  return (await readKeys(stdin, signal)).trim()
 }
 
-/** Asks and reads one line that the terminal does not show. Empty when it was broken off. */
+/**
+ * Asks and reads one line that the terminal does not show; Ctrl-D ends it. Throws the signal's reason, and for
+ * Ctrl-C, which is no signal here, a failure with exit code 130.
+ */
 export async function readHidden(
   stdin: NodeJS.ReadStream,
   output: Output,
   question: string,
+  signal?: AbortSignal,
 ): Promise<string> {
   output.write(question)
   stdin.setRawMode(true)
   try {
-    return await readKeys(stdin)
+    return await readKeys(stdin, signal)
   } finally {
     stdin.setRawMode(false)
     output.write('\n')
@@ -42,36 +48,39 @@ export async function readHidden(
 }
 
 /** Reads up to the end of a line and leaves what comes behind it, and the stream itself, for the next question. */
-function readKeys(stdin: NodeJS.ReadStream): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    const finish = (result: string): void => {
-      stdin.pause()
-      stdin.off('data', take).off('end', end).off('error', reject)
-      resolve(result)
-    }
-    const end = (): void => finish(text)
-    const take = (chunk: Buffer | string): void => {
-      const keys = String(chunk)
-      for (const [at, key] of Array.from(keys).entries()) {
-        if (key === '\r' || key === '\n') {
-          const rest = Array.from(keys)
-            .slice(at + 1)
-            .join('')
-          finish(text)
-          if (rest !== '') stdin.unshift(Buffer.from(rest))
-          return
-        }
-        // Ctrl-C and Ctrl-D, which a terminal in raw mode hands on.
-        if (key === '\u0003' || key === '\u0004') {
-          finish('')
-          return
-        }
-        if (key === '\u007f') text = text.slice(0, -1)
-        else if (text.length < maxInputBytes) text += key
+async function readKeys(
+  stdin: NodeJS.ReadStream,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  signal?.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  let text = ''
+  const end = (): void => resolve(text)
+  const abort = (): void => reject(signal?.reason)
+  const take = (chunk: Buffer | string): void => {
+    const keys = Array.from(String(chunk))
+    for (const [at, key] of keys.entries()) {
+      if (key === '\r' || key === '\n') {
+        const rest = keys.slice(at + 1).join('')
+        stdin.pause().off('data', take)
+        if (rest !== '') stdin.unshift(Buffer.from(rest))
+        return resolve(text)
       }
+      // A terminal in raw mode hands these on.
+      if (key === '\u0003') return reject(new CommandFailure('', { exitCode: 130 }))
+      if (key === '\u0004') return resolve('')
+      if (key === '\u007f') text = Array.from(text).slice(0, -1).join('')
+      else if (text.length < maxInputBytes) text += key
     }
-    stdin.on('data', take).once('end', end).once('error', reject)
-    stdin.resume()
-  })
+  }
+  stdin.on('data', take).once('end', end).once('error', reject)
+  signal?.addEventListener('abort', abort, { once: true })
+  stdin.resume()
+  try {
+    return await promise
+  } finally {
+    stdin.pause()
+    stdin.off('data', take).off('end', end).off('error', reject)
+    signal?.removeEventListener('abort', abort)
+  }
 }

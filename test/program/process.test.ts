@@ -1,0 +1,125 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { openSync, closeSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
+
+const program = path.resolve(import.meta.dirname, '../../packages/cli/bin/katman.js')
+let folder: string
+let registry: RegistryServer
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'katman-process-'))
+  registry = await serveRegistry({ storage: openMemoryStorage() })
+})
+afterEach(async () => {
+  await registry.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const environment = (): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  HOME: folder,
+  KATMAN_ROOT: path.join(folder, 'store'),
+})
+
+function start(...words: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [program, ...words], { env: environment() })
+}
+
+interface Ended {
+  readonly exitCode: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stderr: string
+}
+
+function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  child.stdin.on('error', () => undefined)
+  return new Promise((resolve) => {
+    child.on('close', (exitCode, signal) => resolve({ exitCode, signal, stderr }))
+  })
+}
+
+/** Writes more than a pipe holds: when that has gone, the program reads. */
+function writeMuch(child: ChildProcessWithoutNullStreams, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    child.stdin.write(bytes, () => resolve())
+  })
+}
+
+/** The beginning of an archive whose one file is never whole. */
+function openTar(): Buffer {
+  const header = Buffer.alloc(512)
+  header.write('big', 0)
+  header.write('0000644\0', 100)
+  header.write('0000000\0', 108)
+  header.write('0000000\0', 116)
+  header.write('00077777777\0', 124)
+  header.write('00000000000\0', 136)
+  header.write('        0', 148)
+  header.write('ustar\x0000', 257)
+  const sum = header.reduce((total, byte) => total + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  return Buffer.concat([header, Buffer.alloc(1024 * 1024)])
+}
+
+describe('one SIGINT', () => {
+  it('ends a load whose input has stopped coming', async () => {
+    const child = start('load')
+    const end = ended(child)
+    await writeMuch(child, openTar())
+    child.kill('SIGINT')
+    expect(await end).toEqual({ exitCode: 130, signal: null, stderr: '' })
+    const left = await readdir(path.join(folder, 'store'), { recursive: true })
+    expect(left.filter((name) => /^(?:blobs|refs|images|leases)\/.*\/./.test(name))).toEqual([])
+  })
+
+  it('ends a login that waits for the end of its password', async () => {
+    const child = start('login', '-u', 'alice', '--password-stdin', registry.host)
+    const end = ended(child)
+    await writeMuch(child, Buffer.alloc(256 * 1024, 'x'))
+    child.kill('SIGINT')
+    expect(await end).toEqual({ exitCode: 130, signal: null, stderr: '' })
+  })
+
+  it('is what SIGTERM is, with its own exit code', async () => {
+    const child = start('login', '-u', 'alice', '--password-stdin', registry.host)
+    const end = ended(child)
+    await writeMuch(child, Buffer.alloc(256 * 1024, 'x'))
+    child.kill('SIGTERM')
+    expect(await end).toEqual({ exitCode: 143, signal: null, stderr: '' })
+  })
+})
+
+describe('an output that takes nothing', () => {
+  it('ends the program quietly when its reader has gone, and not with success', async () => {
+    for (const words of [['--help'], ['images'], ['pull', `${registry.host}/none`]]) {
+      const child = start(...words)
+      child.stdout.destroy()
+      expect(await ended(child), words.join(' ')).toEqual({
+        exitCode: 141,
+        signal: null,
+        stderr: '',
+      })
+    }
+  })
+
+  it.skipIf(process.platform !== 'linux')('is told in one line when it is full', async () => {
+    for (const words of [['--help'], ['images'], ['pull', `${registry.host}/none`]]) {
+      const full = openSync('/dev/full', 'w')
+      const child = spawn(process.execPath, [program, ...words], {
+        env: environment(),
+        stdio: ['ignore', full, 'pipe'],
+      })
+      closeSync(full)
+      let stderr = ''
+      child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+      const exitCode = await new Promise((resolve) => child.on('close', resolve))
+      expect(stderr, words.join(' ')).toBe('write /dev/stdout: no space left on device\n')
+      expect(exitCode).toBe(1)
+    }
+  })
+})
