@@ -71,7 +71,12 @@ describe('a credential helper that', () => {
   })
 
   it.each([
-    ['fails', 'cat >/dev/null; echo "no key ring"; exit 1', 'exit status 1, out: `no key ring`', ''],
+    [
+      'fails',
+      'cat >/dev/null; echo "no key ring"; exit 1',
+      'exit status 1, out: `no key ring`',
+      '',
+    ],
     ['tells stderr', 'echo "locked" >&2; exit 3', 'exit status 3, out: ``', 'locked\n'],
     ['is killed', 'kill -9 $$', 'it was killed, out: ``', ''],
   ])('%s makes a login fail, and nothing is kept', async (_, script, why, before) => {

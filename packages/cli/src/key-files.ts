@@ -34,12 +34,7 @@ export async function keyPassword(
   }
   const password = await readHidden(stdin, stderr, 'Enter password for private key: ', signal)
   if (options.isNew) {
-    const again = await readHidden(
-      stdin,
-      stderr,
-      'Enter password for private key again: ',
-      signal,
-    )
+    const again = await readHidden(stdin, stderr, 'Enter password for private key again: ', signal)
     if (again !== password) throw new CommandFailure('passwords do not match')
   }
   return password

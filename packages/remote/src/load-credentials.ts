@@ -214,9 +214,7 @@ async function tolerated<T>(
     return await read()
   } catch (error) {
     if (!isKatmanError(error)) throw error
-    warn?.(
-      `WARNING: Error parsing config file (${file}): ${String(error.details['reason'])}`,
-    )
+    warn?.(`WARNING: Error parsing config file (${file}): ${String(error.details['reason'])}`)
     return undefined
   }
 }

@@ -31,7 +31,9 @@ export async function run(context: Context, flags: LoadFlags): Promise<void> {
   try {
     const platforms = parsePlatforms(flags.platform)
     await using store = await context.openStore()
-    await using archive = await openArchive(input || standardInput(context), { signal: context.signal })
+    await using archive = await openArchive(input || standardInput(context), {
+      signal: context.signal,
+    })
     for (const image of archive.images) await mayLoad(context, archive, image, input)
     for (const image of archive.images) {
       await loadOne(context, store, archive, image, platforms)
