@@ -136,7 +136,7 @@ describe('a credential helper that', () => {
   it('hangs is ended by one SIGINT', async () => {
     const started = path.join(katman.folder, 'started')
     await install('odd', `mkfifo '${started}' 2>/dev/null; echo x >'${started}'; exec sleep 1000`)
-    const fifo = spawn('mkfifo', [started])
+    const fifo = spawn('/usr/bin/mkfifo', [started])
     await once(fifo, 'close')
     const child = spawn(process.execPath, [program, 'tags', `${registry.host}/team/app`], {
       env: { ...env(), HOME: katman.folder, DOCKER_CONFIG: path.join(katman.folder, 'docker') },
