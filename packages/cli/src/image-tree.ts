@@ -112,7 +112,7 @@ async function groupLines(
   const content = new Map<Digest, number>([[target.digest, target.size]])
   let sizeBytes = 0
   for (const entry of await platformEntries(store, target)) {
-    const title = formatPlatform(entry.platform)
+    const title = formatPlatform(entry.platform, { withVersion: true })
     const below = (await named.imagesBelow(target)).find(
       ({ descriptor }) => descriptor.digest === entry.digest,
     )

@@ -22,6 +22,7 @@ const remoteFuse =
 
 /** The kind of network file system a path is on; undefined for one of this machine, and where nobody can tell. */
 export function networkKind(path: string): string | undefined {
+  if (process.platform !== 'linux') return undefined
   const type = fs.statfsSync(path).type >>> 0
   if (type !== fuse) return kinds.get(type)
   const program = fuseProgram(

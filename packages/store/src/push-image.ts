@@ -215,7 +215,7 @@ function isImageEntry(entry: Descriptor): boolean {
 }
 
 function platformOf({ platform, digest }: Descriptor): string {
-  return platform === undefined ? digest : formatPlatform(platform)
+  return platform === undefined ? digest : formatPlatform(platform, { withVersion: true })
 }
 
 function incomplete(reference: Reference, root: Descriptor): KatmanError {

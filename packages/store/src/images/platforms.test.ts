@@ -98,6 +98,47 @@ describe('findPlatformImage', () => {
   })
 })
 
+describe('pullImage', () => {
+  it('chooses a Windows by its build, a variant by what runs', async () => {
+    const windows = ['10.0.17763.6189', '10.0.20348.2655', '10.0.26100.1'].map((version) =>
+      shop.add({ layers: [version], config: { os: 'windows', 'os.version': version } }),
+    )
+    const versions = ['10.0.17763.6189', '10.0.20348.2655', '10.0.26100.1']
+    const arms = ['v5', 'v6', 'v7'].map((variant) =>
+      shop.add({ architecture: 'arm', layers: [variant], config: { variant } }),
+    )
+    const index = shop.addIndex([
+      ...windows.map(({ manifest }, position) => ({
+        ...manifest,
+        platform: { os: 'windows', architecture: 'amd64', 'os.version': versions[position] },
+      })),
+      ...arms.map(({ manifest }, position) => ({
+        ...manifest,
+        platform: { os: 'linux', architecture: 'arm', variant: `v${position + 5}` },
+      })),
+    ])
+    const pulled = async (wanted: string): Promise<string> => {
+      const { images } = await shop.pull('app:win', index, { platform: platform(wanted) })
+      const [id] = images.map((image) => image.id)
+      const position = [...windows, ...arms].findIndex((image) => image.id === id)
+      return [...versions, 'v5', 'v6', 'v7'][position] ?? ''
+    }
+    expect(await pulled('windows(10.0.17763)/amd64')).toBe('10.0.17763.6189')
+    expect(await pulled('windows(10.0.20348)/amd64')).toBe('10.0.20348.2655')
+    expect(await pulled('windows(10.0.26100)/amd64')).toBe('10.0.26100.1')
+    expect(await pulled('windows(10.0.22621)/amd64')).toBe('10.0.20348.2655')
+    expect(await pulled('windows/amd64')).toBe('10.0.17763.6189')
+    await expect(pulled('windows(10.0.14393)/amd64')).rejects.toMatchObject({
+      code: 'PLATFORM_UNKNOWN',
+      hint: expect.stringContaining('windows(10.0.26100.1)/amd64') as string,
+    })
+    expect(await pulled('linux/arm/v6')).toBe('v6')
+    expect(await pulled('linux/arm')).toBe('v7')
+    expect(await pulled('linux/arm64')).toBe('v7')
+    expect((await find('app:win', 'windows(10.0.20348.9)/amd64')).id).toBe(windows[1]?.id)
+  })
+})
+
 describe('removePlatforms', () => {
   it('wants force, with the words of docker', async () => {
     await pullAll('app:1', first)
