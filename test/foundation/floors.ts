@@ -28,6 +28,9 @@ export const floors: Readonly<
     npm: {
       '@noble/ciphers':
         "NaCl's secretbox, which locks cosign's keys; audited, typed, no dependency",
+      '@sigstore/bundle': "Sigstore's own reader of bundles",
+      '@sigstore/protobuf-specs': "Sigstore's own reader of trusted_root.json",
+      '@sigstore/verify': "Sigstore's own check of certificates, logs and signatures, offline",
     },
   },
   store: { name: '@katman/store', floor: 2, npm: {} },

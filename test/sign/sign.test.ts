@@ -174,6 +174,6 @@ describe('verify', () => {
     const result = await run('verify', '--key', file('no.pub'), image)
     expect(result).toMatchObject({ exitCode: 1 })
     expect(result.stderr).toContain('it holds no PEM block')
-    expect((await run('verify', image)).stderr).toContain('which key?')
+    expect((await run('verify', image)).stderr).toContain('whom to believe?')
   })
 })

@@ -65,10 +65,35 @@ export const signCommands: readonly Command[] = [
     count: { min: 1, max: 1 },
     flags: defineFlags([
       { ...annotationsFlag, help: 'What a signature must say (repeatable)' },
+      {
+        name: 'bundle',
+        type: 'string',
+        help: 'Bundle to check instead of what lies in the registry',
+      },
+      {
+        name: 'certificate-identity',
+        type: 'string',
+        help: 'Whom a certificate must name: an e-mail address or a URI, exactly',
+      },
+      {
+        name: 'certificate-oidc-issuer',
+        type: 'string',
+        help: 'Who must have vouched for that, exactly',
+      },
       { name: 'format', type: 'string', help: "'text' (default) or 'json'" },
       { name: 'identity', type: 'string', help: 'Name that a signature must vouch for' },
+      {
+        name: 'insecure-ignore-sct',
+        type: 'bool',
+        help: 'Accept certificates that are in no log of certificates',
+      },
       { name: 'key', type: 'string', help: 'Public key: a file, or env://VARIABLE' },
       { name: 'platform', type: 'string', help: 'Check the image of one platform of an index' },
+      {
+        name: 'trusted-root',
+        type: 'string',
+        help: 'Authorities and logs to believe: trusted_root.json of Sigstore',
+      },
     ]),
     load: () => import('./commands/verify.ts'),
   }),

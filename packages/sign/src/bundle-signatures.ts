@@ -23,6 +23,11 @@ import { signPredicate } from './statement.ts'
 
 /** The media type of a bundle, and the artifact type of the manifest that holds it. */
 export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+/** Every version that there is. */
+const bundleTypes = new Set([
+  bundleType,
+  ...['0.1', '0.2', '0.3'].map((one) => `application/vnd.dev.sigstore.bundle+json;version=${one}`),
+])
 const bundlePrefix = 'application/vnd.dev.sigstore.bundle'
 /** More bundles of one image are not looked at. */
 const maxBundles = 100
@@ -82,12 +87,16 @@ export async function addBundle(
   return root
 }
 
-/** A bundle as far as a key can verify it. Throws `BUNDLE_INVALID`, `JSON_INVALID`. */
-export function parseKeyBundle(bytes: Uint8Array): Envelope {
+/** The signed message of a bundle; undefined when it signs the content itself. Throws `BUNDLE_INVALID`, `JSON_INVALID`. */
+export function parseEnvelopeOf(bytes: Uint8Array): Envelope | undefined {
   const root: JsonObject | undefined = asObject(parseJson(bytes, 'Sigstore bundle'))
   const type = root?.['mediaType']
-  if (typeof type !== 'string' || !type.startsWith(bundlePrefix)) {
+  if (typeof type !== 'string' || !bundleTypes.has(type)) {
     throw bundleInvalid('its media type is unknown')
   }
-  return parseEnvelope(root?.['dsseEnvelope'])
+  const isMessage = root?.['dsseEnvelope'] !== undefined
+  if (isMessage === (root?.['messageSignature'] !== undefined)) {
+    throw bundleInvalid('it has neither or both of dsseEnvelope and messageSignature')
+  }
+  return isMessage ? parseEnvelope(root?.['dsseEnvelope']) : undefined
 }

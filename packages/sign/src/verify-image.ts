@@ -1,19 +1,24 @@
 import type { KeyObject } from 'node:crypto'
 import { type Descriptor, type Digest, isKatmanError, KatmanError } from '@katman/oci'
-import type { CallOptions, Source } from '@katman/transfer'
-import { parseKeyBundle, readBundles } from './bundle-signatures.ts'
+import { type CallOptions, readVerified, type Source } from '@katman/transfer'
+import { parseEnvelopeOf, readBundles } from './bundle-signatures.ts'
 import { signedBytes } from './dsse.ts'
+import { type CertificateTrust, parseBundle, whyNotCertified } from './keyless.ts'
 import { keyFingerprint, verifyBytes } from './keys.ts'
 import { parseClaim } from './simple-signing.ts'
 import { parseStatement, type Statement } from './statement.ts'
-import { readTagSignatures, type TagSignature } from './tag-signatures.ts'
+import { readTagSignatures, tagBundle, type TagSignature } from './tag-signatures.ts'
 
 /** How a signature lies beside its image: under a tag, or as a Sigstore bundle that refers to it. */
 export type SignatureLayout = 'tag' | 'bundle'
 
 export interface VerifyOptions extends CallOptions {
   /** A signature by one of these is enough. */
-  readonly keys: readonly KeyObject[]
+  readonly keys?: readonly KeyObject[]
+  /** So is one with a certificate that is believed. */
+  readonly certificate?: CertificateTrust
+  /** Bundles to look at instead of what lies beside the image. */
+  readonly bundles?: readonly Uint8Array[]
   /** True for the name a signature may vouch for. Default: any, also none. */
   readonly acceptIdentity?: ((identity: string) => boolean) | undefined
   /** What a signature must say beside. */
@@ -27,12 +32,14 @@ export interface VerifiedSignature extends Statement {
   readonly layout: SignatureLayout
   /** The manifest or index that was signed. */
   readonly digest: Digest
-  /** SHA-256 of the public key (its SPKI), as hex. */
-  readonly key: string
+  /** SHA-256 of the public key (its SPKI), as hex, of one of the keys. */
+  readonly key?: string
+  /** Else whom the certificate names, and who vouched for that. */
+  readonly certificate?: { readonly subject: string; readonly issuer: string }
 }
 
 /**
- * The signatures of a manifest or index that one of the keys made for exactly this digest: at least one. What was not
+ * The signatures of a manifest or index that one of the keys, or a certificate, made for exactly this digest: at least one. What was not
  * verified is never used, and what does not read counts as no signature. Throws `SIGNATURE_UNKNOWN` when nothing is
  * signed, `SIGNATURE_INVALID` when no signature holds, with the reason of each.
  */
@@ -42,17 +49,13 @@ export async function verifyImage(
   options: VerifyOptions,
 ): Promise<readonly VerifiedSignature[]> {
   const { digest } = image
-  const { layouts = ['tag', 'bundle'], signal } = options
   const results: (VerifiedSignature | string)[] = []
-  if (layouts.includes('tag')) {
-    for (const signature of await readTagSignatures(source, digest, { signal })) {
-      results.push(checked(() => checkTagSignature(signature, digest, options)))
-    }
-  }
-  if (layouts.includes('bundle')) {
-    for (const bundle of await readBundles(source, image, { signal })) {
-      results.push(checked(() => checkBundle(bundle, digest, options)))
-    }
+  for (const one of await readSignatures(source, image, options)) {
+    const check = async (): Promise<VerifiedSignature | string> =>
+      one instanceof Uint8Array
+        ? checkBundle(one, source, image, options)
+        : checkTagSignature(one, digest, options)
+    results.push(await check().catch(unreadable))
   }
   const verified = results.filter((result) => typeof result !== 'string')
   if (verified.length > 0) return verified
@@ -63,36 +66,80 @@ export async function verifyImage(
   )
 }
 
+/** What lies beside the image: signatures under its tag, and bundles. */
+async function readSignatures(
+  source: Source,
+  image: Descriptor,
+  { bundles, layouts = ['tag', 'bundle'], signal }: VerifyOptions,
+): Promise<readonly (TagSignature | Uint8Array)[]> {
+  if (bundles !== undefined) return bundles
+  const call = { signal }
+  const tagged = layouts.includes('tag') ? await readTagSignatures(source, image.digest, call) : []
+  const referring = layouts.includes('bundle') ? await readBundles(source, image, call) : []
+  return [...tagged, ...referring]
+}
+
 const otherKey = 'a signature was not made with the key, or what it signs was changed'
 
 /** The claim of a signature that holds, or why it does not. */
-function checkTagSignature(
-  { payload, signature }: TagSignature,
+async function checkTagSignature(
+  tagSignature: TagSignature,
   digest: Digest,
   options: VerifyOptions,
-): VerifiedSignature | string {
-  const key = options.keys.find((one) => verifyBytes(one, payload, signature))
-  if (key === undefined) return otherKey
+): Promise<VerifiedSignature | string> {
+  const { payload, signature } = tagSignature
+  const { certificate, keys = [] } = options
+  const key = keys.find((one) => verifyBytes(one, payload, signature))
+  if (key === undefined) {
+    if (certificate === undefined) return otherKey
+    const bundle = await parseBundle(tagBundle(tagSignature))
+    const reason = await whyNotCertified(bundle, payload, certificate)
+    if (reason !== undefined) return reason
+  }
   const claim = parseClaim(payload)
   if (claim.digest !== digest) return `a signature is for ${claim.digest}`
-  const said = { ...claim, key: keyFingerprint(key) }
-  return whyUnwanted(claim, options) ?? { layout: 'tag', ...said }
+  return whyUnwanted(claim, options) ?? { layout: 'tag', ...claim, ...signerOf(key, certificate) }
 }
 
-function checkBundle(
+async function checkBundle(
   bytes: Uint8Array,
-  digest: Digest,
+  source: Source,
+  image: Descriptor,
   options: VerifyOptions,
-): VerifiedSignature | string {
-  const envelope = parseKeyBundle(bytes)
-  const signed = signedBytes(envelope)
-  const key = options.keys.find((one) => verifyBytes(one, signed, envelope.signature))
-  if (key === undefined) return otherKey
-  const statement = parseStatement(envelope, digest)
+): Promise<VerifiedSignature | string> {
+  const { digest } = image
+  const { certificate, keys = [], signal } = options
+  const envelope = parseEnvelopeOf(bytes)
+  const signed = envelope === undefined ? undefined : signedBytes(envelope)
+  const key = keys.find(
+    (one) =>
+      envelope !== undefined &&
+      signed !== undefined &&
+      verifyBytes(one, signed, envelope.signature),
+  )
+  if (key === undefined) {
+    if (certificate === undefined) return otherKey
+    const bundle = await parseBundle(bytes)
+    // Without a message the signature is over the manifest itself.
+    const artifact =
+      envelope === undefined ? await readVerified(source, image, { signal }) : new Uint8Array()
+    const reason = await whyNotCertified(bundle, artifact, certificate)
+    if (reason !== undefined) return reason
+  }
+  const statement = envelope === undefined ? { annotations: {} } : parseStatement(envelope, digest)
   if (statement === undefined) return 'a bundle is for another image'
   if (typeof statement === 'string') return `a bundle attests ${statement} and signs no image`
-  const said = { digest, ...statement, key: keyFingerprint(key) }
+  const said = { digest, ...statement, ...signerOf(key, certificate) }
   return whyUnwanted(statement, options) ?? { layout: 'bundle', ...said }
+}
+
+function signerOf(
+  key: KeyObject | undefined,
+  trust: CertificateTrust | undefined,
+): Pick<VerifiedSignature, 'key' | 'certificate'> {
+  if (key !== undefined) return { key: keyFingerprint(key) }
+  if (trust === undefined) return {}
+  return { certificate: { subject: trust.subject, issuer: trust.issuer } }
 }
 
 /** Why a verified statement is not the one asked for. */
@@ -111,14 +158,18 @@ function whyUnwanted(
   return missing === undefined ? undefined : `a signature does not say ${missing.join('=')}`
 }
 
-function checked(check: () => VerifiedSignature | string): VerifiedSignature | string {
-  try {
-    return check()
-  } catch (error) {
-    if (isKatmanError(error)) return error.message
-    throw error
-  }
+/** What does not read is no signature. Anything else that goes wrong is no answer. */
+function unreadable(error: unknown): string {
+  if (isKatmanError(error) && unreadableCodes.has(error.code)) return error.message
+  throw error
 }
+
+const unreadableCodes = new Set([
+  'SIGNATURE_INVALID',
+  'BUNDLE_INVALID',
+  'JSON_INVALID',
+  'KEY_INVALID',
+])
 
 function notVerified(source: Source, digest: Digest, reasons: readonly string[]): KatmanError {
   if (reasons.length === 0) {

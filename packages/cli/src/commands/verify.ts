@@ -1,5 +1,17 @@
-import { canonicalName, type Descriptor, parseReference, type Reference } from '@katman/oci'
-import { readPublicKey, type VerifiedSignature, verifyImage } from '@katman/sign'
+import { readFile } from 'node:fs/promises'
+import {
+  canonicalName,
+  type Descriptor,
+  parseReference,
+  type Reference,
+} from '@katman/oci'
+import {
+  readPublicKey,
+  readTrustRoot,
+  type VerifiedSignature,
+  verifyImage,
+  type VerifyOptions,
+} from '@katman/sign'
 import type { Context } from '../context.ts'
 import { narrowTo, openSource, parsePlace } from '../copy-places.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
@@ -10,10 +22,15 @@ import { typedPlatform } from '../host-platform.ts'
 
 export interface VerifyFlags {
   readonly annotations: readonly string[]
+  readonly bundle: string | undefined
+  readonly certificateIdentity: string | undefined
+  readonly certificateOidcIssuer: string | undefined
   readonly format: string | undefined
   readonly identity: string | undefined
+  readonly insecureIgnoreSct: boolean
   readonly key: string | undefined
   readonly platform: string | undefined
+  readonly trustedRoot: string | undefined
 }
 
 /** `verify --key KEY NAME[:TAG|@DIGEST]` */
@@ -27,8 +44,7 @@ export async function run(
     throw new CommandFailure(`verify: unknown format ${format}: choose 'text' or 'json'`)
   }
   try {
-    if (!flags.key) throw new CommandFailure('which key? Give --key FILE or --key env://VARIABLE')
-    const keys = [readPublicKey(await readKeyText(context, flags.key), flags.key)]
+    const trust = await trustOf(context, flags)
     const wanted = flags.identity ? parseReference(flags.identity) : undefined
     await using stack = new AsyncDisposableStack()
     const opened = await openSource(context, parsePlace(name), stack)
@@ -37,7 +53,7 @@ export async function run(
       : opened.root
     const signatures = await verifyImage(opened.source, image, {
       signal: context.signal,
-      keys,
+      ...trust,
       annotations: annotationsOf(flags.annotations),
       ...(wanted === undefined
         ? {}
@@ -50,6 +66,36 @@ export async function run(
     context.stdout.write(text)
   } catch (error) {
     throw plainFailure(error)
+  }
+}
+
+/** What is believed: a key, or certificates of someone; and the bundle to check, when one is named. */
+async function trustOf(
+  context: Context,
+  flags: VerifyFlags,
+): Promise<Pick<VerifyOptions, 'keys' | 'certificate' | 'bundles'>> {
+  const { certificateIdentity: subject, certificateOidcIssuer: issuer, key, trustedRoot } = flags
+  const bundles = flags.bundle ? { bundles: [await readSmallFile(flags.bundle)] } : {}
+  if (key && (subject || issuer || trustedRoot)) {
+    throw new CommandFailure('give either --key, or what a certificate must be')
+  }
+  if (key) return { ...bundles, keys: [readPublicKey(await readKeyText(context, key), key)] }
+  if (subject && issuer && trustedRoot) {
+    const root = await readTrustRoot(await readSmallFile(trustedRoot), trustedRoot)
+    const ignoreCertificateLog = flags.insecureIgnoreSct
+    return { ...bundles, certificate: { root, subject, issuer, ignoreCertificateLog } }
+  }
+  throw new CommandFailure(
+    'whom to believe? Give --key FILE, or --trusted-root FILE with --certificate-identity and --certificate-oidc-issuer',
+  )
+}
+
+async function readSmallFile(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new CommandFailure(`cannot read ${file}: ${reason}`, { cause })
   }
 }
 
@@ -74,18 +120,31 @@ function textOf(
   isNameChecked: boolean,
 ): string {
   const lines = [`${escapeTerminal(name)}: verified`, `Digest: ${digest}`]
-  for (const { layout, identity, key, annotations } of signatures) {
+  for (const { layout, identity, key, certificate, annotations } of signatures) {
     const said = Object.entries(annotations).map((pair) => escapeTerminal(pair.join('=')))
     lines.push(
       layout === 'tag' ? 'Signature (under the tag of the image):' : 'Signature (Sigstore bundle):',
-      `  made with key sha256:${key}`,
+      ...signerLines(key, certificate),
       '  over exactly this digest',
       nameLine(identity, isNameChecked),
       ...(said.length === 0 ? [] : [`  says ${said.join(', ')}`]),
     )
   }
-  lines.push('Not checked: a transparency log')
+  if (signatures.some(({ key }) => key !== undefined)) {
+    lines.push('Not checked: a transparency log')
+  }
   return `${lines.join('\n')}\n`
+}
+
+function signerLines(
+  key: string | undefined,
+  certificate: VerifiedSignature['certificate'],
+): readonly string[] {
+  if (certificate === undefined) return [`  made with key sha256:${key ?? ''}`]
+  return [
+    `  made by ${escapeTerminal(certificate.subject)}, as ${escapeTerminal(certificate.issuer)} says`,
+    '  with a certificate of a trusted authority, and logged while that was valid',
+  ]
 }
 
 function nameLine(identity: string | undefined, isChecked: boolean): string {
