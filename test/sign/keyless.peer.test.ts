@@ -82,8 +82,12 @@ describePeers('signatures with certificates', ['cosign'], () => {
     subject = alice.email,
     issuer = alice.oidcIssuer,
   }: Case): readonly string[] => [
-    '--trusted-root', file('root.json'), '--certificate-identity', subject,
-    '--certificate-oidc-issuer', issuer,
+    '--trusted-root',
+    file('root.json'),
+    '--certificate-identity',
+    subject,
+    '--certificate-oidc-issuer',
+    issuer,
   ]
   const cosign = async (...words: readonly string[]): Promise<boolean> => {
     const env = { ...process.env, HOME: katman.folder }
@@ -138,7 +142,7 @@ describePeers('signatures with certificates', ['cosign'], () => {
 
   async function repositorySize(): Promise<{ readonly size: number }> {
     await using remote = await connect({ env: {} })
-    return remote.repository(parseReference(`${registry.host}/team/app`)).resolve(digest)
+    return await remote.repository(parseReference(`${registry.host}/team/app`)).resolve(digest)
   }
 
   /** Puts a manifest with one layer beside the image. */

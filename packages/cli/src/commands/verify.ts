@@ -1,10 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import {
-  canonicalName,
-  type Descriptor,
-  parseReference,
-  type Reference,
-} from '@katman/oci'
+import { canonicalName, type Descriptor, parseReference, type Reference } from '@katman/oci'
 import {
   readPublicKey,
   readTrustRoot,
