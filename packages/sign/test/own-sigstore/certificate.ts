@@ -35,7 +35,7 @@ export interface CertificateDraft {
 }
 
 const ecdsaSha256 = sequence(oid('1.2.840.10045.4.3.2'))
-export const codeSigning = '1.3.6.1.5.5.7.3.3'
+const codeSigning = '1.3.6.1.5.5.7.3.3'
 
 /** The part of a certificate that is signed (RFC 5280). */
 export function certificateBody(draft: CertificateDraft, serial: Uint8Array): Buffer {

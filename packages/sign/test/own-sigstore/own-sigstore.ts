@@ -15,7 +15,7 @@ export interface Pair {
   readonly publicKey: KeyObject
 }
 
-export interface Identity {
+interface Identity {
   readonly email: string
   readonly oidcIssuer: string
 }
@@ -56,7 +56,7 @@ export interface Certified extends Pair {
   readonly pem: string
 }
 
-export interface SignedMessage {
+interface SignedMessage {
   readonly payload: Uint8Array
   readonly payloadType: string
   readonly signature: Uint8Array
