@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseDigest } from '@katman/oci'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openFaultFiles } from '../test/fault-files.ts'
 import { openStore } from './open-store.ts'
 
 const digest = parseDigest(`sha256:${'7'.repeat(64)}`)
@@ -45,6 +46,24 @@ describe('the uploads of a store', () => {
     expect(await second.uploads.take(upload)).toBeUndefined()
     await entry?.release({ keep: true })
     expect((await second.uploads.take(upload))?.location).toBe(location)
+  })
+
+  it('cost nobody an upload when the disk is full, at whatever call', async () => {
+    let failed = 0
+    for (let at = 1; ; at++) {
+      const files = openFaultFiles(new Map(), { kind: 'ENOSPC', at })
+      const store = await openStore({ root, files }).catch(() => undefined)
+      if (store === undefined) continue
+      const isOpen = !files.hasFailed()
+      const entry = await store.uploads.take(upload)
+      await entry?.remember(location)
+      await entry?.release({ keep: false })
+      if (isOpen && files.hasFailed()) failed++
+      await Promise.allSettled([store[Symbol.asyncDispose]()])
+      files.die()
+      if (!files.hasFailed()) break
+    }
+    expect(failed).toBeGreaterThan(10)
   })
 
   it('are collected after a week, unless somebody works on them', async () => {

@@ -66,7 +66,11 @@ export function openUploadLedger(context: StoreContext): UploadLedger {
         }
       },
       async release(options) {
-        claim.release(options)
+        try {
+          claim.release(options)
+        } catch (error) {
+          if (!cannotKeep(error)) throw error
+        }
       },
     }
   }
