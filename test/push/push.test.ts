@@ -73,9 +73,44 @@ describe('push', () => {
     expect(mounted.stdout).not.toContain('Pushed')
     expect(requests.filter((one) => /^(PUT|PATCH) .*\/blobs\//.test(one))).toEqual([])
     requests.length = 0
-    const again = await run('push', `${registry.host}/team/copy:1`)
+    await run('tag', `${registry.host}/team/app:latest`, `${registry.host}/team/copy:2`)
+    const again = await run('push', `${registry.host}/team/copy:2`)
     expect(again.stdout.match(/: Layer already exists\n/g)).toHaveLength(2)
     expect(requests.filter((one) => one.startsWith('POST'))).toEqual([])
+  })
+
+  it('of what the tag stands for already asks one question, and says what it says else', async () => {
+    await run('pull', '-q', '--platform', 'all', `${registry.host}/team/app:both`)
+    await run('tag', `${registry.host}/team/app:both`, `${other.host}/moved/app:1`)
+    const first = await run('push', `${other.host}/moved/app:1`)
+    requests.length = 0
+    const again = await run('push', `${other.host}/moved/app:1`)
+    expect(again.stdout).toBe(first.stdout.replaceAll(': Pushed', ': Layer already exists'))
+    expect(requests).toEqual(['GET /v2/', 'HEAD /v2/moved/app/manifests/1'])
+  })
+
+  it('of one platform leaves the index of the tag that it came from', async () => {
+    const name = `${registry.host}/team/app:both`
+    await run('pull', '-q', name, '--platform', 'linux/amd64')
+    const { stdout } = await run('push', name)
+    expect(stdout).toContain(`both: digest: ${index} size: `)
+    expect(stdout.match(/: Layer already exists\n/g)).toHaveLength(2)
+    expect((await run('tags', '-q', `${registry.host}/team/app`)).stdout).toContain('both\n')
+    const there = await run('manifest', 'inspect', '--insecure', name)
+    expect(there.stdout).toContain('arm64')
+  })
+
+  it('remembers the digest that it finds there, pushed by another store', async () => {
+    const name = `${other.host}/again/app:1`
+    await run('pull', '-q', `${registry.host}/team/app:latest`)
+    await run('tag', `${registry.host}/team/app:latest`, name)
+    await run('push', '-q', name)
+    const second = path.join(katman.folder, 'second')
+    await run('--root', second, 'pull', '-q', `${registry.host}/team/app:latest`)
+    await run('--root', second, 'tag', `${registry.host}/team/app:latest`, name)
+    await run('--root', second, 'push', '-q', name)
+    const digests = await run('--root', second, 'images', '--digests', `${other.host}/again/app`)
+    expect(digests.stdout).toMatch(/ +1 +sha256:[0-9a-f]{64} /)
   })
 
   it('of one platform of an index pushes that image, and says what is missing', async () => {

@@ -17,7 +17,8 @@ export function createPushLines(show: (line: LayerLine) => void): PushLines {
   const mounted = new Set<string>()
   return {
     layers(layers) {
-      for (const { digest, diffID } of layers.toReversed()) {
+      for (const { descriptor, diffID } of layers.toReversed()) {
+        const { digest } = descriptor
         const isShown = ids.has(digest)
         ids.set(digest, shortDigest(diffID))
         if (!isShown) show({ id: shortDigest(diffID), status: 'Preparing' })

@@ -4,6 +4,7 @@ import {
   type NamingTarget,
   type Opener,
   referrerFactOf,
+  type TagReader,
   verified,
   type WriteOptions,
 } from '@katman/transfer'
@@ -30,7 +31,7 @@ export function createRepositoryTarget(
   name: string,
   hosts: HostChoiceOptions & TargetOptions,
   documents: DocumentCache,
-): NamingTarget {
+): NamingTarget & TagReader {
   const { clock, onEvent, origin, mountSources, uploadLedger } = hosts
   const { session } = origin
   const { repository } = origin.candidate
@@ -122,6 +123,31 @@ export function createRepositoryTarget(
     })
   }
 
+  /** Asks the registry itself; a mirror may be behind. Who may write need not be allowed to read. */
+  async function readTag(
+    tagName: string,
+    { signal }: CallOptions = {},
+  ): Promise<Digest | undefined> {
+    return retrying({ clock, what: `manifest ${tagName}`, signal, onEvent }, async () => {
+      const { response } = await session.expect(
+        {
+          ...shared,
+          method: 'HEAD',
+          target: `${repository}/manifests/${tagName}`,
+          subject: 'manifest',
+          headers: { accept: manifestAccept },
+          signal,
+        },
+        [200, 401, 403, 404],
+      )
+      response.discard()
+      const digest = response.headers.get('docker-content-digest')
+      return response.status === 200 && digest !== undefined && isDigest(digest)
+        ? digest
+        : undefined
+    })
+  }
+
   async function read(descriptor: Descriptor, open: Opener): Promise<Uint8Array> {
     const chunks: Uint8Array[] = []
     for await (const chunk of verified(await open(0), descriptor, name)) chunks.push(chunk)
@@ -131,6 +157,7 @@ export function createRepositoryTarget(
   return {
     name,
     has,
+    readTag,
     async write(descriptor, open, options = {}) {
       if (!isDocumentType(descriptor.mediaType)) {
         const { digest, size } = descriptor

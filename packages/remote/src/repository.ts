@@ -1,5 +1,5 @@
 import { type Bytes, type Digest, isDigest, isTag, KatmanError } from '@katman/oci'
-import type { CallOptions, NamingTarget, ReferrerSource, Source } from '@katman/transfer'
+import type { CallOptions, NamingTarget, ReferrerSource, Source, TagReader } from '@katman/transfer'
 import { openContent } from './content-stream.ts'
 import { createDocumentCache } from './document-cache.ts'
 import { askHosts, type HostChoiceOptions } from './host-choice.ts'
@@ -15,7 +15,7 @@ import { retrying } from './retry.ts'
 import { listTags } from './tag-list.ts'
 
 /** One repository of a registry, as a place to read from and to write to. */
-export interface RemoteRepository extends Source, NamingTarget, ReferrerSource {
+export interface RemoteRepository extends Source, NamingTarget, ReferrerSource, TagReader {
   /**
    * Fetches what a tag or digest points to. The digest is computed from the bytes; a registry that announced
    * another one lies: `DIGEST_MISMATCH`.

@@ -6,16 +6,13 @@ import {
   familiarReference,
   formatPlatform,
   formatReference,
-  type Index,
   isAttestation,
-  isImageManifest,
   isIndexType,
+  isKatmanError,
   isManifestType,
   isUnknownPlatform,
   KatmanError,
-  type Manifest,
   matchPlatforms,
-  parseImageConfig,
   parseManifest,
   type Platform,
   type Reference,
@@ -28,6 +25,8 @@ import {
   readVerified,
 } from '@katman/transfer'
 import { platformMissing } from './images/find-platform.ts'
+import { layersBelow, type PushedLayer, readIndex, readManifest } from './push-layers.ts'
+import { findPushed } from './pushed-already.ts'
 import { recordAgain } from './record-images.ts'
 import type { ReferenceRecord } from './records.ts'
 import type { Store } from './store.ts'
@@ -39,17 +38,13 @@ export interface PushOptions extends CallOptions {
   readonly concurrency?: number
   /** Also pushes what refers to the image and is here: signatures, SBOMs. Default false. */
   readonly referrers?: boolean
+  /** Called once before anything is copied; not when the tag stands for the image already. */
+  readonly beforeCopy?: () => Promise<void>
   /** The layers that will be looked at, of every image bottom first, before any moves. */
   readonly onLayers?: (layers: readonly PushedLayer[]) => void
   readonly onEvent?: (event: CopyEvent) => void
   /** Default: the clock. */
   readonly now?: () => Date
-}
-
-/** A layer as it travels, and the digest of its content. */
-export interface PushedLayer {
-  readonly digest: Digest
-  readonly diffID: Digest
 }
 
 export interface PushResult {
@@ -61,8 +56,9 @@ export interface PushResult {
 
 /**
  * Pushes what a name stands for, with its bytes: an index with all its images when all are here. Of an index of which
- * one image is here that one is pushed, as docker does; of several, these and the index. Afterwards the store knows
- * the image by its digest in that repository.
+ * one image is here that one is pushed, as docker does; of several, these and the index. When the tag stands for it
+ * already, the registry has it all: nothing is asked and nothing moves. Afterwards the store knows the image by its
+ * digest in that repository.
  * Throws `PLATFORM_UNKNOWN`, `CONTENT_INCOMPLETE`, and what {@link copyContent} throws.
  */
 export async function pushImage(
@@ -72,8 +68,13 @@ export async function pushImage(
   options: PushOptions = {},
 ): Promise<PushResult> {
   const { reference, record } = name
+  if (await findPushed(store, target, name, options)) {
+    await rememberOnce(store, reference, record, options)
+    return { target: record.target, missing: [] }
+  }
+  await options.beforeCopy?.()
   const { root, keep, missing } = await chooseContent(store, record.target, reference, options)
-  options.onLayers?.(await layersBelow(store, root, keep))
+  options.onLayers?.(await layersBelow(store, root, (entry) => keep.has(entry.digest)))
   await copyContent(store, target, root, {
     signal: options.signal,
     concurrency: options.concurrency ?? 5,
@@ -85,6 +86,23 @@ export async function pushImage(
   await target.tag(reference.tag ?? '', root, { signal: options.signal })
   await rememberPush(store, reference, root, record.image, options.now?.() ?? new Date())
   return { target: root, missing }
+}
+
+/** {@link rememberPush}, unless the store knows it. */
+async function rememberOnce(
+  store: Store,
+  reference: Reference,
+  { target, image }: ReferenceRecord,
+  options: PushOptions,
+): Promise<void> {
+  const known = await store
+    .resolve(`${canonicalName(reference)}@${target.digest}`)
+    .catch((error: unknown) => {
+      if (isKatmanError(error, 'MANIFEST_UNKNOWN')) return undefined
+      throw error
+    })
+  if (known !== undefined) return
+  await rememberPush(store, reference, target, image, options.now?.() ?? new Date())
 }
 
 interface Chosen {
@@ -147,29 +165,6 @@ async function isWhole(
   return true
 }
 
-async function layersBelow(
-  store: Store,
-  root: Descriptor,
-  keep: ReadonlySet<Digest>,
-): Promise<readonly PushedLayer[]> {
-  if (!isIndexType(root.mediaType)) return layersOf(store, root)
-  const layers: PushedLayer[] = []
-  for (const entry of (await readIndex(store, root)).manifests) {
-    if (keep.has(entry.digest)) layers.push(...(await layersBelow(store, entry, keep)))
-  }
-  return layers
-}
-
-async function layersOf(store: Store, descriptor: Descriptor): Promise<readonly PushedLayer[]> {
-  const manifest = await readManifest(store, descriptor)
-  if (manifest === undefined || !isImageManifest(manifest)) return []
-  const { diffIDs } = parseImageConfig(await readVerified(store, manifest.config))
-  return manifest.layers.flatMap(({ digest }, position) => {
-    const diffID = diffIDs[position]
-    return diffID === undefined ? [] : [{ digest, diffID }]
-  })
-}
-
 async function rememberPush(
   store: Store,
   reference: Reference,
@@ -195,17 +190,6 @@ async function rememberPush(
 
 async function configOf(store: Store, target: Descriptor, image: Digest): Promise<Digest> {
   return (await readManifest(store, target))?.config.digest ?? image
-}
-
-async function readIndex(store: Store, descriptor: Descriptor): Promise<Index> {
-  const document = parseManifest(await readVerified(store, descriptor), descriptor.mediaType)
-  if (document.kind === 'index') return document
-  throw new TypeError(`${descriptor.digest} is no index`)
-}
-
-async function readManifest(store: Store, descriptor: Descriptor): Promise<Manifest | undefined> {
-  const document = parseManifest(await readVerified(store, descriptor), descriptor.mediaType)
-  return document.kind === 'manifest' ? document : undefined
 }
 
 function isImageEntry(entry: Descriptor): boolean {

@@ -17,11 +17,12 @@ export type {
   ReferrerSource,
   ReferrersOptions,
   Source,
+  TagReader,
   Target,
   WriteOptions,
   WriteProgress,
 } from './place.ts'
-export { isReferrerSource } from './place.ts'
+export { isReferrerSource, isTagReader } from './place.ts'
 export {
   encodeReferrersIndex,
   type ReferrerFact,

@@ -71,6 +71,17 @@ export interface NamingTarget extends Target {
   tag(tag: string, descriptor: Descriptor, options?: CallOptions): Promise<void>
 }
 
+/** A target that can say what a name stands for at it, so that a copy that was made before is seen by one question. */
+export interface TagReader {
+  /** The digest that the tag stands for; undefined when there is no such tag, or the target does not tell. */
+  readTag(tag: string, options?: CallOptions): Promise<Digest | undefined>
+}
+
+/** True for a target that can say what its tags stand for. */
+export function isTagReader(target: object): target is TagReader {
+  return 'readTag' in target && typeof target.readTag === 'function'
+}
+
 export interface ReferrersOptions extends CallOptions {
   /** Only what has this type. Default: all. */
   readonly artifactType?: string | undefined

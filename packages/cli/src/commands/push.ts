@@ -50,10 +50,16 @@ export async function run(
   const images = await loadImages(store)
   say(`The push refers to repository [${canonicalName(reference)}]`)
   const names = namesToPush(images, reference, flags.allTags)
-  const mountSources = await mountSourcesOf(images, reference)
-  const repository = remote.repository(reference, { mountSources, uploadLedger: store.uploads })
+  const sources = new Map<Digest, Set<string>>()
+  const repository = remote.repository(reference, {
+    mountSources: (digest) => [...(sources.get(digest) ?? [])],
+    uploadLedger: store.uploads,
+  })
+  let sought: Promise<void> | undefined
+  const beforeCopy = (): Promise<void> => (sought ??= findMountSources(sources, images, reference))
+  const job: PushJob = { context, store, repository, platform, flags, beforeCopy }
   for (const one of names) {
-    const { target, missing } = await pushOne({ context, store, repository, platform, flags }, one)
+    const { target, missing } = await pushOne(job, one)
     say(`${one.reference.tag}: digest: ${target.digest} size: ${target.size}`)
     if (missing.length > 0)
       say(`Not pushed, because not here: ${escapeTerminal(missing.join(', '))}`)
@@ -68,6 +74,7 @@ interface PushJob {
   readonly repository: RemoteRepository
   readonly platform: Platform | undefined
   readonly flags: PushFlags
+  readonly beforeCopy: () => Promise<void>
 }
 
 async function pushOne(job: PushJob, name: ImageName): Promise<PushResult> {
@@ -89,6 +96,7 @@ async function pushOne(job: PushJob, name: ImageName): Promise<PushResult> {
       referrers: flags.referrers,
       signal: context.signal,
       now: context.now,
+      beforeCopy: job.beforeCopy,
       onLayers: shown.layers,
       onEvent: shown.event,
     })
@@ -137,11 +145,11 @@ function namesToPush(
 }
 
 /** Where in the same registry a blob was pulled from or pushed to before. */
-async function mountSourcesOf(
+async function findMountSources(
+  sources: Map<Digest, Set<string>>,
   images: readonly ImageView[],
   { registry, repository }: Reference,
-): Promise<(digest: Digest) => readonly string[]> {
-  const sources = new Map<Digest, Set<string>>()
+): Promise<void> {
   for (const image of images) {
     const repositories = (image.record.from ?? [])
       .map((from) => parseReference(from))
@@ -158,7 +166,6 @@ async function mountSourcesOf(
       for (const one of repositories) known.add(one)
     }
   }
-  return (digest) => [...(sources.get(digest) ?? [])]
 }
 
 function tagOf({ tag }: Reference): string {
