@@ -7,6 +7,7 @@ import {
   shortDigest,
 } from '@katman/oci'
 import { type CopyEvent, type CopyOptions, readVerified } from '@katman/transfer'
+import { collectPassed } from './collect-passed.ts'
 import type { Context } from './context.ts'
 import type { OpenedSource, PlaceName } from './copy-places.ts'
 import { formatSize } from './terminal/size.ts'
@@ -78,7 +79,9 @@ export function mountSourceOf(source: PlaceName, target: Reference): readonly st
 /** One line for each blob as it arrives, and for each referrer before its blobs. */
 export function copyLines(job: CopyJob): (event: CopyEvent) => void {
   const mounted = new Map<string, string>()
+  const collect = collectPassed()
   return (event) => {
+    collect(event)
     const { digest } = event.descriptor
     if (event.type === 'progress' && event.progress.state === 'mounted') {
       mounted.set(digest, event.progress.from)

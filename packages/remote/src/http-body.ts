@@ -3,8 +3,11 @@ import type { Bytes } from '@katman/oci'
 import type { HttpLimits, HttpRequest } from './http.ts'
 import { networkError, timeoutError } from './network-error.ts'
 
-/** Bytes that may wait for the reader before the connection is paused. */
-const queueLimitBytes = 4 * 1024 * 1024
+/**
+ * Bytes that may wait for the reader before the connection is paused. What waits long outlives collections of young
+ * objects and stays until a large one.
+ */
+const queueLimitBytes = 1024 * 1024
 
 /**
  * The body of a response as it arrives. Throws `CONNECTION_LOST` when it ends before its announced end and

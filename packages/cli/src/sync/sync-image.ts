@@ -2,6 +2,7 @@ import { type Descriptor, type Digest, isDigest, isKatmanError, type Reference }
 import type { Remote } from '@katman/remote'
 import { copyContent, type CopyEvent, type NamingTarget, type Target } from '@katman/transfer'
 import { admit } from '../admit.ts'
+import { collectPassed } from '../collect-passed.ts'
 import type { Context } from '../context.ts'
 import { copyCosignTags } from '../cosign-tags.ts'
 import { choosePlatforms, type ChosenContent } from './filtered-index.ts'
@@ -69,7 +70,9 @@ async function copy(
   const { signal } = context
   const moved = { movedBlobs: 0, movedBytes: 0 }
   const mounted = new Set<Digest>()
+  const collect = collectPassed()
   const onEvent = (event: CopyEvent): void => {
+    collect(event)
     const { digest, size } = event.descriptor
     if (event.type === 'progress' && event.progress.state === 'mounted') mounted.add(digest)
     if (event.type !== 'copied') return
