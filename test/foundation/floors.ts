@@ -29,6 +29,7 @@ export const floors: Readonly<
       '@noble/ciphers':
         "NaCl's secretbox, which locks cosign's keys; audited, typed, no dependency",
       '@sigstore/bundle': "Sigstore's own reader of bundles",
+      '@sigstore/core': "Sigstore's own reader of certificates",
       '@sigstore/protobuf-specs': "Sigstore's own reader of trusted_root.json",
       '@sigstore/verify': "Sigstore's own check of certificates, logs and signatures, offline",
     },

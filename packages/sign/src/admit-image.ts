@@ -1,11 +1,9 @@
-import type { KeyObject } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { type Descriptor, isIndexType, isKatmanError, KatmanError } from '@katman/oci'
 import type { CallOptions, Source } from '@katman/transfer'
-import { readPublicKey } from './keys.ts'
-import type { Policy, PolicyBytes, Requirement, SigstoreRequirement } from './policy.ts'
+import type { Policy, Requirement, SigstoreRequirement } from './policy.ts'
 import { identityFits } from './policy-identity.ts'
 import { type PolicySubject, requirementsFor } from './policy-scopes.ts'
+import { trustOf } from './policy-trust.ts'
 import { verifyImage } from './verify-image.ts'
 
 /** What is to be admitted, and where its signatures are. */
@@ -60,11 +58,11 @@ async function whyNotSigned(
 ): Promise<string | undefined> {
   const { identity, unsupported } = requirement
   if (unsupported !== undefined) return `the policy uses ${unsupported}, which is not checked here`
-  const keys = await Promise.all(requirement.keys.map((one) => readKey(one)))
+  const trust = await trustOf(requirement)
   const acceptIdentity = (name: string): boolean => identityFits(identity, subject.reference, name)
   const whyNot = async (image: Descriptor): Promise<string | undefined> => {
     try {
-      await verifyImage(source, image, { ...call, keys, acceptIdentity })
+      await verifyImage(source, image, { ...call, ...trust, acceptIdentity })
       return undefined
     } catch (error) {
       if (isKatmanError(error, 'SIGNATURE_UNKNOWN')) {
@@ -88,12 +86,6 @@ async function whyNotSigned(
 function reasonsOf({ details }: KatmanError): string {
   const { reasons } = details
   return Array.isArray(reasons) ? [...new Set(reasons.map(String))].join('; ') : ''
-}
-
-async function readKey(bytes: PolicyBytes): Promise<KeyObject> {
-  const what = 'file' in bytes ? bytes.file : 'a key in the policy'
-  const text = 'file' in bytes ? await readFile(bytes.file, 'utf8') : Buffer.from(bytes.data)
-  return readPublicKey(text.toString(), what)
 }
 
 function rejected({ file }: Policy, { subject, root }: Candidate, reason: string): KatmanError {

@@ -39,29 +39,40 @@ describe('parsePolicy', () => {
       {
         type: 'sigstoreSigned',
         keys: [{ file: '/key.pub' }],
+        logs: [],
         identity: { type: 'matchRepoDigestOrExact' },
       },
       {
         type: 'sigstoreSigned',
         keys: [{ data: Buffer.from('a') }, { data: Buffer.from('b') }],
+        logs: [],
         identity: { type: 'matchRepository' },
       },
       { type: 'signedBy' },
     ])
   })
 
+  const fulcio = { caPath: '/ca.pem', oidcIssuer: 'https://issuer', subjectEmail: 'a@b' }
+  const only = (policy: unknown): unknown =>
+    parse(policy).transports.get('docker')?.get('registry.example')?.[0]
+
+  const withFulcio = (more: object): unknown =>
+    signed({ fulcio: { ...fulcio, ...more }, rekorPublicKeyPath: '/log.pub' })
+
+  it('reads authorities and logs', () => {
+    expect(only(signed({ fulcio, rekorPublicKeyPath: '/log.pub' }))).toMatchObject({
+      keys: [],
+      fulcio: { authority: { file: '/ca.pem' }, issuer: 'https://issuer', subject: 'a@b' },
+      logs: [{ file: '/log.pub' }],
+    })
+    expect(only(signed({ keyPath: '/k', rekorPublicKeyDatas: ['YQ=='] }))).toMatchObject({
+      keys: [{ file: '/k' }],
+      logs: [{ data: Buffer.from('a') }],
+    })
+  })
+
   it('keeps what is not checked here as something that no image satisfies', () => {
-    const fulcio = { caPath: '/ca.pem', oidcIssuer: 'https://issuer', subjectEmail: 'a@b' }
-    const policies = [
-      signed({ fulcio, rekorPublicKeyPath: '/rekor.pub' }),
-      signed({ pki: {} }),
-      signed({ keyPath: '/k', rekorPublicKeyData: 'YQ==' }),
-    ]
-    for (const policy of policies) {
-      const [requirement] = parse(policy).transports.get('docker')?.get('registry.example') ?? []
-      expect(requirement).toMatchObject({ type: 'sigstoreSigned', keys: [] })
-      expect(requirement).toHaveProperty('unsupported')
-    }
+    expect(only(signed({ pki: {} }))).toMatchObject({ keys: [], unsupported: 'pki' })
   })
 
   it.each([
@@ -83,6 +94,11 @@ describe('parsePolicy', () => {
     ['a key that is no base64', signed({ keyData: '?' })],
     ['an unknown field of a signature', signed({ keyPath: '/k', keypath: '/k' })],
     ['two logs', signed({ keyPath: '/k', rekorPublicKeyPath: '/r', rekorPublicKeyData: 'YQ==' })],
+    ['an authority without a log', signed({ fulcio })],
+    ['an authority twice', withFulcio({ caData: 'YQ==' })],
+    ['an authority without issuer', withFulcio({ oidcIssuer: '' })],
+    ['an authority without subject', withFulcio({ subjectEmail: 5 })],
+    ['an authority with more', withFulcio({ subject: 'x' })],
     ['an unknown identity', named({ type: 'matchAny' })],
     ['an identity with more', named({ type: 'matchExact', prefix: 'x' })],
     ['an exact reference without tag', named({ type: 'exactReference', dockerReference: 'a/b' })],

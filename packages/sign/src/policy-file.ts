@@ -89,11 +89,28 @@ class PolicyReader {
       fields['signedIdentity'] === undefined
         ? { type: 'matchRepoDigestOrExact' }
         : this.#identity(fields['signedIdentity'], `${where}.signedIdentity`)
-    const unsupported = source === 'fulcio' || source === 'pki' ? source : rekor[0]
-    if (unsupported !== undefined) {
-      return { type: 'sigstoreSigned', keys: [], identity, unsupported }
+    const logField = rekor[0]
+    const logs = logField === undefined ? [] : this.#bytes(fields[logField], logField, where)
+    const shared = { type: 'sigstoreSigned', identity, logs } as const
+    if (source === 'pki') return { ...shared, keys: [], unsupported: source }
+    if (source !== 'fulcio') {
+      return { ...shared, keys: this.#bytes(fields[source], source, where) }
     }
-    return { type: 'sigstoreSigned', keys: this.#bytes(fields[source], source, where), identity }
+    if (logs.length === 0)
+      throw this.fail(where, `has fulcio, but none of ${rekorFields.join(', ')}`)
+    return { ...shared, keys: [], fulcio: this.#fulcio(fields[source], `${where}.fulcio`) }
+  }
+
+  #fulcio(value: JsonValue | undefined, where: string): NonNullable<SigstoreRequirement['fulcio']> {
+    const sources = ['caPath', 'caData']
+    const fields = this.object(value, where, [...sources, 'oidcIssuer', 'subjectEmail'])
+    const source = this.#oneOf(fields, where, sources)
+    const [authority] = this.#bytes(fields[source], source, where)
+    const [issuer, subject] = [fields['oidcIssuer'], fields['subjectEmail']]
+    if (typeof issuer !== 'string' || issuer === '') throw this.fail(where, 'has no oidcIssuer')
+    if (typeof subject !== 'string' || subject === '') throw this.fail(where, 'has no subjectEmail')
+    if (authority === undefined) throw this.fail(where, 'has no authority')
+    return { authority, issuer, subject }
   }
 
   /** The value of a field `…Path`, `…Paths`, `…Data` or `…Datas`. */

@@ -42,7 +42,7 @@ describe('fileSubject', () => {
 
 describe('requirementsFor', () => {
   const marked = (name: string): readonly Requirement[] => [
-    { type: 'sigstoreSigned', keys: [{ file: name }], identity: { type: 'matchExact' } },
+    { type: 'sigstoreSigned', keys: [{ file: name }], logs: [], identity: { type: 'matchExact' } },
   ]
   const policy = (scopes: readonly string[], transport = 'docker'): Policy => ({
     file: 'policy.json',

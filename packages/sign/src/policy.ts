@@ -15,6 +15,14 @@ export interface SigstoreRequirement {
   readonly type: 'sigstoreSigned'
   /** One key each; a signature by one is enough. */
   readonly keys: readonly PolicyBytes[]
+  /** Certificates instead of keys: the authority, and whom a certificate must name, as whom says. */
+  readonly fulcio?: {
+    readonly authority: PolicyBytes
+    readonly issuer: string
+    readonly subject: string
+  }
+  /** The keys of logs; one of them must have the signature. None: that is not asked. */
+  readonly logs: readonly PolicyBytes[]
   readonly identity: IdentityRule
   /** A field of the format that is not checked here: no image satisfies the requirement. */
   readonly unsupported?: string

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
 import {
   type Descriptor,
   type Digest,
   isKatmanError,
   type Manifest,
   mediaTypes,
-  parseJson,
   parseManifest,
 } from '@katman/oci'
 import {
@@ -16,9 +14,6 @@ import {
   readVerified,
   type Source,
 } from '@katman/transfer'
-import { bundleInvalid } from './dsse.ts'
-import { asObject } from './json-object.ts'
-import { parsePem } from './pem.ts'
 import { simpleSigningType } from './simple-signing.ts'
 
 /** A payload with the signature over its bytes, as it lies beside an image. */
@@ -76,57 +71,6 @@ export async function addTagSignature(
   await copyContent(place, target, root, { ...call, readFrom: 'source' })
   await target.tag(signatureTag(digest), root, call)
   return root
-}
-
-/**
- * A signature that lies under a tag as a bundle, when it was made with a certificate: its certificate and its log entry
- * stand in annotations. Throws `BUNDLE_INVALID`, `KEY_INVALID`, `JSON_INVALID`.
- */
-export function tagBundle({ payload, signature, annotations }: TagSignature): Uint8Array {
-  const certificate = annotations['dev.sigstore.cosign/certificate']
-  const entry = annotations['dev.sigstore.cosign/bundle']
-  if (certificate === undefined || entry === undefined) {
-    throw bundleInvalid('a signature has no certificate, or no entry of a log')
-  }
-  const root = asObject(parseJson(Buffer.from(entry), 'log entry'))
-  const said = asObject(root?.['Payload'])
-  const promise = root?.['SignedEntryTimestamp']
-  const { body, integratedTime, logIndex, logID } = said ?? {}
-  const isWhole =
-    typeof promise === 'string' &&
-    typeof body === 'string' &&
-    typeof integratedTime === 'number' &&
-    typeof logIndex === 'number' &&
-    typeof logID === 'string'
-  if (!isWhole) throw bundleInvalid('an entry of a log is not whole')
-  const [leaf] = parsePem(certificate, 'the certificate of a signature')
-  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
-  const bundle = {
-    mediaType: 'application/vnd.dev.sigstore.bundle+json;version=0.1',
-    verificationMaterial: {
-      x509CertificateChain: {
-        certificates: [{ rawBytes: base64(leaf?.bytes ?? new Uint8Array()) }],
-      },
-      tlogEntries: [
-        {
-          logIndex: String(logIndex),
-          logId: { keyId: base64(Buffer.from(logID, 'hex')) },
-          kindVersion: { kind: 'hashedrekord', version: '0.0.1' },
-          integratedTime: String(integratedTime),
-          inclusionPromise: { signedEntryTimestamp: promise },
-          canonicalizedBody: body,
-        },
-      ],
-    },
-    messageSignature: {
-      messageDigest: {
-        algorithm: 'SHA2_256',
-        digest: createHash('sha256').update(payload).digest('base64'),
-      },
-      signature: base64(signature),
-    },
-  }
-  return Buffer.from(JSON.stringify(bundle))
 }
 
 async function readTagManifest(

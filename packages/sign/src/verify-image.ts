@@ -3,11 +3,18 @@ import { type Descriptor, type Digest, isKatmanError, KatmanError } from '@katma
 import { type CallOptions, readVerified, type Source } from '@katman/transfer'
 import { parseEnvelopeOf, readBundles } from './bundle-signatures.ts'
 import { signedBytes } from './dsse.ts'
-import { type CertificateTrust, parseBundle, whyNotCertified } from './keyless.ts'
+import {
+  type CertificateTrust,
+  parseBundle,
+  type TrustRoot,
+  whyNotCertified,
+  whyNotLogged,
+} from './keyless.ts'
 import { keyFingerprint, verifyBytes } from './keys.ts'
 import { parseClaim } from './simple-signing.ts'
 import { parseStatement, type Statement } from './statement.ts'
-import { readTagSignatures, tagBundle, type TagSignature } from './tag-signatures.ts'
+import { certificateOf, intermediatesOf, tagBundle } from './tag-bundle.ts'
+import { readTagSignatures, type TagSignature } from './tag-signatures.ts'
 
 /** How a signature lies beside its image: under a tag, or as a Sigstore bundle that refers to it. */
 export type SignatureLayout = 'tag' | 'bundle'
@@ -17,6 +24,8 @@ export interface VerifyOptions extends CallOptions {
   readonly keys?: readonly KeyObject[]
   /** So is one with a certificate that is believed. */
   readonly certificate?: CertificateTrust
+  /** The logs that must have a signature under a tag that was made with a key. Default: none is asked. */
+  readonly log?: TrustRoot
   /** Bundles to look at instead of what lies beside the image. */
   readonly bundles?: readonly Uint8Array[]
   /** True for the name a signature may vouch for. Default: any, also none. */
@@ -88,12 +97,19 @@ async function checkTagSignature(
   options: VerifyOptions,
 ): Promise<VerifiedSignature | string> {
   const { payload, signature } = tagSignature
-  const { certificate, keys = [] } = options
+  const { certificate, keys = [], log } = options
   const key = keys.find((one) => verifyBytes(one, payload, signature))
+  if (key !== undefined && log !== undefined) {
+    const bundle = await parseBundle(tagBundle(tagSignature, undefined))
+    const reason = await whyNotLogged(bundle, payload, key, log)
+    if (reason !== undefined) return reason
+  }
   if (key === undefined) {
-    if (certificate === undefined) return otherKey
-    const bundle = await parseBundle(tagBundle(tagSignature))
-    const reason = await whyNotCertified(bundle, payload, certificate)
+    const leaf = certificateOf(tagSignature)
+    if (certificate === undefined || leaf === undefined) return otherKey
+    const bundle = await parseBundle(tagBundle(tagSignature, leaf))
+    const others = intermediatesOf(tagSignature)
+    const reason = await whyNotCertified(bundle, payload, certificate, others)
     if (reason !== undefined) return reason
   }
   const claim = parseClaim(payload)
