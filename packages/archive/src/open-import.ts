@@ -67,7 +67,7 @@ async function spoolLayer(
   const content = createHash('sha256')
   const packed = createHash('sha256')
   const isKept = compression === 'gzip' || compression === 'zstd'
-  const layer = isKept ? bytes : gzipped(hashed(decompressed(bytes, compression), content))
+  const layer = isKept ? bytes : gzipped(hashed(decompressed(bytes, compression), content), call)
   const signal = call.signal === undefined ? {} : { signal: call.signal }
   await pipeline(
     hashed(layer, packed),

@@ -70,12 +70,6 @@ export async function* decompressed(
   }
 }
 
-/** gzip with no name and no time in it: equal bytes in, equal bytes out. `level` 1 to 9, default 6. */
-export async function* gzipped(source: Bytes, options: { readonly level?: number } = {}): Bytes {
-  const { createGzip } = await import('node:zlib')
-  yield* through(source, createGzip({ chunkSize: chunkBytes, level: options.level ?? 6 }))
-}
-
 async function* opened(
   source: Bytes,
   compression: Compression | 'detect',

@@ -3,7 +3,6 @@ export {
   decompressed,
   type DecompressOptions,
   detectCompression,
-  gzipped,
   magicBytes,
   startOf,
 } from './compression.ts'
@@ -14,6 +13,7 @@ export {
   type IndexEncoder,
 } from './index-codec.ts'
 export { type ExportedLayer, exportTree } from './export-tree.ts'
+export { gzipped, type GzipOptions } from './gzipped.ts'
 export type { IndexedFile } from './index-file.ts'
 export {
   type IndexFileOptions,
