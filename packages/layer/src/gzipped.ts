@@ -59,7 +59,7 @@ export async function* gzipped(source: Bytes, options: GzipOptions = {}): Bytes 
 
 async function* first(underWay: Promise<Buffer>[]): Bytes {
   const packed = await underWay[0]
-  underWay.splice(0, 1)
+  void underWay.shift()
   if (packed !== undefined) yield packed
 }
 
