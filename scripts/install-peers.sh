@@ -19,6 +19,8 @@ peers=(
   '/usr/bin/bzip2 bzip2'
   '/usr/bin/strace strace'
   '/usr/sbin/mkfs.ext4 e2fsprogs'
+  '/usr/bin/gpg gnupg'
+  '/usr/bin/pass pass'
 )
 
 
@@ -30,6 +32,7 @@ go_tools=(
   'oras oras.land/oras /cmd/oras v1.3.6'
   'cosign github.com/sigstore/cosign/v3 /cmd/cosign v3.1.3'
   'buildx github.com/docker/buildx /cmd/buildx v0.38.2'
+  'docker-credential-pass github.com/docker/docker-credential-helpers /pass/cmd v0.9.13'
 )
 
 main() {
@@ -114,7 +117,8 @@ install_go_tools() {
       echo "install-peers: building $name failed (its output is above)" >&2
       exit 1
     fi
-    install -m 755 "$work/bin/$name" "$go_folder/$name"
+    # A command is built under the name of its folder.
+    install -m 755 "$work/bin/${command##*/}" "$go_folder/$name"
   done
   install_policy_verdict "$go"
 }

@@ -21,6 +21,9 @@ const peers = {
   oras: () => missingProgram(goTool('oras')),
   cosign: () => missingProgram(goTool('cosign')),
   buildx: () => missingProgram(goTool('buildx')),
+  'docker-credential-pass': () => missingProgram(goTool('docker-credential-pass')),
+  gpg: () => missingProgram('/usr/bin/gpg'),
+  pass: () => missingProgram('/usr/bin/pass'),
   'policy-verdict': () => missingProgram(goTool('policy-verdict')),
   strace: () => missingProgram('/usr/bin/strace'),
   xz: () => missingProgram('/usr/bin/xz'),
@@ -35,7 +38,7 @@ const peers = {
 export type PeerName = keyof typeof peers
 
 /** The tools that can be there only where Go is, which builds them. */
-const goTools = ['crane', 'regctl', 'oras', 'cosign', 'buildx', 'policy-verdict'] as const
+const goTools = ['crane', 'regctl', 'oras', 'cosign', 'buildx', 'docker-credential-pass', 'policy-verdict'] as const
 
 type GoTool = (typeof goTools)[number]
 
