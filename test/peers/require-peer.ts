@@ -38,7 +38,15 @@ const peers = {
 export type PeerName = keyof typeof peers
 
 /** The tools that can be there only where Go is, which builds them. */
-const goTools = ['crane', 'regctl', 'oras', 'cosign', 'buildx', 'docker-credential-pass', 'policy-verdict'] as const
+const goTools = [
+  'crane',
+  'regctl',
+  'oras',
+  'cosign',
+  'buildx',
+  'docker-credential-pass',
+  'policy-verdict',
+] as const
 
 type GoTool = (typeof goTools)[number]
 
