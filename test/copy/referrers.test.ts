@@ -63,7 +63,7 @@ afterEach(async () => {
 const name = (): string => `${registry.host}/team/app:latest`
 const run = async (...words: readonly string[]): Promise<string> => {
   const result = await katman.run(...words)
-  expect(result, words.join(' ')).toMatchObject({ exitCode: 0 })
+  expect(result, words.join(' ') + result.stderr).toMatchObject({ exitCode: 0 })
   return result.stdout
 }
 
@@ -147,6 +147,19 @@ describe('cp, pull and push with --referrers', () => {
     // One image of the index was pulled, so that one was pushed.
     expect(await run('referrers', again)).toContain(scan.digest)
     expect(await run('gc', '--min-age', '0s')).not.toContain(sbom.digest)
+  })
+})
+
+describe('push --referrers', () => {
+  it('pushes what refers to an image that was pushed before', async () => {
+    await run('pull', '--platform', 'all', '--referrers', name())
+    expect(await run('fsck', '--hash')).toMatch(/clean\n$/)
+    const again = `${registry.host}/again/app:1`
+    await run('tag', name(), again)
+    await run('push', again)
+    expect(await run('referrers', again)).not.toContain(sbom.digest)
+    await run('push', '--referrers', again)
+    expect(await run('referrers', again)).toContain(sbomSignature.digest)
   })
 })
 

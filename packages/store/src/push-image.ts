@@ -68,7 +68,8 @@ export async function pushImage(
   options: PushOptions = {},
 ): Promise<PushResult> {
   const { reference, record } = name
-  if (await findPushed(store, target, name, options)) {
+  // What refers to it may be new all the same.
+  if (options.referrers !== true && (await findPushed(store, target, name, options))) {
     await rememberOnce(store, reference, record, options)
     return { target: record.target, missing: [] }
   }

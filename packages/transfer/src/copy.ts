@@ -222,7 +222,10 @@ async function copyManifest(
     }
   }
   const blobs = config === undefined ? [manifest.config, ...manifest.layers] : manifest.layers
-  await inParallel(state, blobs, (blob, position) => copyBlob(state, blob, diffIDs[position]))
+  await inParallel(state, blobs, (blob, position) =>
+    // The statements of an attestation stand in the place of layers and are none.
+    copyBlob(state, blob, isLayerType(blob.mediaType) ? diffIDs[position] : undefined),
+  )
   state.manifests.push({
     descriptor,
     manifest,
