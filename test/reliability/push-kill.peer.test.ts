@@ -36,7 +36,7 @@ beforeAll(async () => {
 })
 afterAll(() => removeFolder(folder))
 
-describePeers('kill -9 of pushes', ['docker-registry', 'skopeo'], () => {
+describePeers('a push that is killed or cut', ['docker-registry', 'skopeo'], () => {
   it('to docker-registry sends no blob twice that is there', async () => {
     await using registry = await startRegistry()
     await using proxy = await startCountingProxy(registry.host)
@@ -50,6 +50,28 @@ describePeers('kill -9 of pushes', ['docker-registry', 'skopeo'], () => {
     console.log(`docker-registry: ${proxy.sent} bytes sent, at most ${missing} were missing`)
     // It forgets the rest of a request that breaks, so what was under way goes again from its first byte.
     expect(proxy.sent).toBeLessThan(missing * 1.02)
+  })
+
+  it('to docker-registry stands cuts of all its connections', async () => {
+    await using registry = await startRegistry()
+    await using proxy = await startCountingProxy(registry.host)
+    const points = [random(), random(), random()]
+      .map((part) => part * imageBytes)
+      .toSorted((a, b) => a - b)
+    let cuts = 0
+    proxy.onSent = (sent) => {
+      const point = points[cuts]
+      if (point === undefined || sent < point) return
+      cuts++
+      proxy.cut()
+    }
+    const name = `${proxy.host}/pushed/app:1`
+    expect(await katman(root, 'tag', image.reference, name)).toMatchObject({ exitCode: 0 })
+    const { exitCode, stderr } = await katman(root, 'push', name)
+    proxy.onSent = undefined
+    expect({ exitCode, stderr, cuts }).toEqual({ exitCode: 0, stderr: '', cuts: 3 })
+    await finish(proxy, registry.host)
+    console.log(`docker-registry: 3 cuts, ${proxy.sent} bytes sent for ${imageBytes}`)
   })
 
   it('to a registry that keeps what it got sends each byte about once', async () => {
