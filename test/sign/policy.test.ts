@@ -183,6 +183,31 @@ describe('the signature policy', () => {
     }
   })
 
+  it('holds for artifact pull and for sync', async () => {
+    const policy = forRegistry(signedBy('own'))
+    await writeFile(file('hello.txt'), 'hello')
+    const artifact = `${registry.host}/team/text:1`
+    const before = process.cwd()
+    process.chdir(katman.folder)
+    const push = await katman.run('artifact', 'push', artifact, 'hello.txt')
+    process.chdir(before)
+    expect(push, push.stderr).toMatchObject({ exitCode: 0 })
+    const pull = ['artifact', 'pull', '-o', file('out'), artifact]
+    await expectRefused(await under(policy, ...pull), /no signature exists/)
+    expect(await readdir(katman.folder)).not.toContain('out')
+    await sign(artifact)
+    expect(await under(policy, ...pull)).toMatchObject({ exitCode: 0 })
+    const text = `sync:\n  - source: ${image}\n    target: ${registry.host}/copied/app:1\n`
+    await writeFile(file('sync.yaml'), text)
+    const refused = await under(policy, 'sync', file('sync.yaml'))
+    expect(refused).toMatchObject({ exitCode: 1 })
+    expect(refused.stderr).toMatch(/Source image rejected/)
+    expect((await katman.run('tags', `${registry.host}/copied/app`)).exitCode).toBe(1)
+    await sign(image)
+    const synced = await under(policy, 'sync', file('sync.yaml'))
+    expect(synced, synced.stderr).toMatchObject({ exitCode: 0 })
+  })
+
   it('knows archives and folders by their transports', async () => {
     const root = ['--root', file('other')]
     const archive = file('images.tar')

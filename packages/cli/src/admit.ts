@@ -4,6 +4,7 @@ import type { PolicySubject } from '@katman/sign'
 import type { Source } from '@katman/transfer'
 import type { Context } from './context.ts'
 import type { PlaceName } from './copy-places.ts'
+import { policyFile } from './policy-file.ts'
 
 /** An image that a command is about to take from somewhere. */
 export interface Taken {
@@ -29,9 +30,10 @@ interface FilePlace {
  * docker. Throws `POLICY_REJECTED`, `POLICY_INVALID`.
  */
 export async function admit(context: Context, taken: Taken): Promise<void> {
-  const { admitImage, loadPolicy } = await import('@katman/sign')
-  const policy = await loadPolicy({ env: context.env })
-  if (policy === undefined) return
+  const file = policyFile(context.env)
+  if (file === undefined) return
+  const { admitImage, readPolicy } = await import('@katman/sign')
+  const policy = await readPolicy(file)
   const { from, ...image } = taken
   for (const subject of await subjectsOf(from)) {
     await admitImage(policy, { ...image, subject }, { signal: context.signal })

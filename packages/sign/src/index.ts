@@ -13,7 +13,7 @@ export {
   verifyImage,
   type VerifyOptions,
 } from './verify-image.ts'
-export { loadPolicy, type LoadPolicyOptions } from './load-policy.ts'
+export { readPolicy } from './read-policy.ts'
 export type { Policy, PolicyBytes, Requirement, SigstoreRequirement } from './policy.ts'
 export type { IdentityRule } from './policy-identity.ts'
 export { fileSubject, type PolicySubject, registrySubject } from './policy-scopes.ts'

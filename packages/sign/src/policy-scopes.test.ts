@@ -29,6 +29,14 @@ describe('registrySubject', () => {
   })
 })
 
+describe('registrySubject of a bare name', () => {
+  it('means the tag latest', () => {
+    expect(registrySubject(parseReference('alpine')).scopes[0]).toBe(
+      'docker.io/library/alpine:latest',
+    )
+  })
+})
+
 describe('fileSubject', () => {
   it('names the folders above, and nothing for docker archives', () => {
     expect(fileSubject('oci', '/images/app', { name: '1' }).scopes).toEqual([

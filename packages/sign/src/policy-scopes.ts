@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { canonicalName, type Reference } from '@katman/oci'
+import { canonicalName, type Reference, withDefaultTag } from '@katman/oci'
 import type { Policy, Requirement } from './policy.ts'
 
 /** What is to be admitted, as a policy sees it. */
@@ -13,8 +13,9 @@ export interface PolicySubject {
   readonly shown: string
 }
 
-/** An image in a registry. With a digest its tag does not matter. */
-export function registrySubject(reference: Reference): PolicySubject {
+/** An image in a registry. With a digest its tag does not matter; without both `latest` is meant. */
+export function registrySubject(typed: Reference): PolicySubject {
+  const reference = withDefaultTag(typed)
   const { tag, digest, registry, repository } = reference
   const name = canonicalName(reference)
   const one = digest === undefined ? `:${tag}` : `@${digest}`

@@ -1,5 +1,6 @@
 import { unpackArtifact } from '@katman/artifact'
 import { shortDigest } from '@katman/oci'
+import { admit, policyPlace } from '../admit.ts'
 import { openArtifact } from '../artifact-place.ts'
 import type { Context } from '../context.ts'
 import { plainFailure } from '../failure.ts'
@@ -21,7 +22,9 @@ export async function run(
 ): Promise<void> {
   try {
     await using stack = new AsyncDisposableStack()
-    const { source, root } = await openArtifact(context, name, flags.platform, stack)
+    const { source, root, place } = await openArtifact(context, name, flags.platform, stack)
+    const from = policyPlace(place)
+    if (from !== undefined) await admit(context, { source, root, from })
     const { placed, unnamed } = await unpackArtifact(source, root, flags.output || '.', {
       keepOld: flags.keepOldFiles,
       signal: context.signal,
