@@ -1,11 +1,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { KatmanError } from '@katman/oci'
+import { KatmanError, mediaTypes, parseReference } from '@katman/oci'
 import { copyContent, type MemoryPlace } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Fault, type FaultFiles, openFaultFiles } from '../test/fault-files.ts'
-import { openStore, type Store } from './index.ts'
+import { openStore, pullImage, removePlatforms, type Store } from './index.ts'
 import { encodeRecord } from './record-file.ts'
 import {
   addImage,
@@ -118,6 +118,42 @@ describe.each(faults)('with %s at any call', (kind) => {
           (await place.resolve('latest')).digest,
           (await place.resolve('new')).digest,
         ]).toContain(target.digest)
+      },
+    })
+  })
+
+  it('removing a platform leaves names of whole images, and what the next removal finishes', async () => {
+    const place = await openTestPlace('other', [tar])
+    const [shown, other] = ['shown', 'other'].map((text) => ({
+      ...addImage(place, text, [tar]),
+      platform: {
+        os: 'linux',
+        architecture: 'amd64',
+        ...(text === 'shown' ? {} : { variant: 'v2' }),
+      },
+    }))
+    const manifests = [shown, other]
+    const document = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }
+    await place.tag('both', place.add(mediaTypes.ociIndex, Buffer.from(JSON.stringify(document))))
+    const remove = async (store: Store): Promise<void> => {
+      const [image] = await store.images()
+      if (image === undefined) throw new Error('not pulled')
+      await removePlatforms(store, 'app:both', [image.platform], { force: true })
+    }
+    const expectNames = async (store: Store): Promise<void> => {
+      const images = new Set((await store.images()).map(({ id }) => id))
+      const names = await store.references()
+      expect(names.filter(({ image }) => !images.has(image))).toEqual([])
+      expect(names).toHaveLength(images.size === 0 ? 0 : 2)
+    }
+    await atEveryCall(kind, {
+      prepare: (store) => pullImage(store, place, parseReference('app:both'), { platform: 'all' }),
+      act: remove,
+      verify: async (store) => {
+        await expectNames(store)
+        while ((await store.images()).length > 0) await remove(store)
+        await expectNames(store)
+        await pullImage(store, place, parseReference('app:both'), { platform: 'all' })
       },
     })
   })
