@@ -311,6 +311,7 @@ export const commands: readonly Command[] = [
     count: { min: 1, max: 1 },
     flags: defineFlags([
       formatFlag,
+      { name: 'limit', type: 'int', help: 'Only the first so many: the newest versions' },
       { name: 'no-digests', type: 'bool', help: 'Names only: one request for all' },
       { name: 'platform', type: 'string', help: "Show the digest of one platform's image" },
       { name: 'quiet', short: 'q', type: 'bool', help: 'Print tags only' },
@@ -421,6 +422,24 @@ export const commands: readonly Command[] = [
     count: { min: 0, max: 0 },
     flags: defineFlags([inspectFormatFlag]),
     load: () => import('./commands/info.ts'),
+  }),
+  defineCommand({
+    path: ['completion'],
+    usage: 'bash|zsh|fish',
+    summary: 'Print what makes a shell complete commands, options and images',
+    count: { min: 1, max: 1 },
+    flags: defineFlags([]),
+    load: () => import('./commands/completion.ts'),
+  }),
+  defineCommand({
+    path: ['__complete'],
+    hidden: true,
+    usage: 'WORD...',
+    summary: 'Print what the last word may become, for a shell',
+    count: { min: 0 },
+    interspersed: false,
+    flags: defineFlags([]),
+    load: () => import('./commands/complete.ts'),
   }),
   defineCommand({
     path: ['version'],

@@ -22,6 +22,8 @@ export interface Command<Flags extends readonly FlagSpec[] = readonly FlagSpec[]
   readonly summary: string
   readonly count: ArgumentCount
   readonly flags: Flags
+  /** Called by programs only: help and suggestions do not show it. */
+  readonly hidden?: boolean
   /** False: options stand before the first argument only. Default true. */
   readonly interspersed?: boolean
   readonly load: () => Promise<CommandModule<Flags>>

@@ -39,6 +39,7 @@ export function childrenOfPath(
     .filter((group) => below(group.path))
     .map(({ path: own, summary }) => ({ word: own.at(-1) ?? '', summary, isGroup: true }))
   const leaves = commands.flatMap((command) => {
+    if (command.hidden === true) return []
     const own = pathsOf(command).find(below)
     return own === undefined
       ? []

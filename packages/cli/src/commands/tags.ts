@@ -8,6 +8,7 @@ import { typedPlatform } from '../host-platform.ts'
 
 export interface TagsFlags {
   readonly format: string | undefined
+  readonly limit: number | undefined
   readonly noDigests: boolean
   readonly platform: string | undefined
   readonly quiet: boolean
@@ -34,8 +35,10 @@ export async function run(
     }
     await using remote = await context.openRemote()
     const repository = remote.repository(reference)
-    const tags: string[] = []
-    for await (const tag of repository.tags({ signal: context.signal })) tags.push(tag)
+    const { limit } = flags
+    if (limit !== undefined && limit < 1) throw new CommandFailure('--limit must be above 0')
+    const all = await Array.fromAsync(repository.tags({ signal: context.signal }))
+    const tags = (await newestFirst(all)).slice(0, limit)
     const namesOnly = (flags.quiet || flags.noDigests) && flags.platform === undefined
     const rows = namesOnly
       ? tags.map((tag) => ({ tag, digest: '' }))
@@ -57,7 +60,16 @@ export async function run(
   }
 }
 
-/** Tags with their digest, in the registry's order; with a platform, only the tags that have it. */
+/** `latest`, then what looks like a version, the newest first, then all others in the registry's order. */
+async function newestFirst(tags: readonly string[]): Promise<readonly string[]> {
+  const { newestVersions } = await import('../sync/tag-versions.ts')
+  const versions = newestVersions(tags)
+  const known = new Set(['latest', ...versions])
+  const latest = tags.includes('latest') ? ['latest'] : []
+  return [...latest, ...versions, ...tags.filter((tag) => !known.has(tag))]
+}
+
+/** Tags with their digest, in the order given; with a platform, only the tags that have it. */
 async function withDigests(
   context: Context,
   repository: RemoteRepository,

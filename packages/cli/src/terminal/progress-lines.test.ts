@@ -34,6 +34,12 @@ describe('createProgressLines', () => {
     )
   })
 
+  it('keeps every line on one line of a narrow terminal', () => {
+    const { lines, written } = recorder(true, 24)
+    lines.update({ id: 'd4e6fd67dcf7', status: 'Downloading', current: 5e6, total: 9e6 })
+    expect(written.join('')).toBe('\n\x1b[1A\x1b[2K\rd4e6fd67dcf7: Downloadi…\r\x1b[1B')
+  })
+
   it('redraws one line a layer on a terminal', () => {
     const { lines, written } = recorder(true)
     lines.update({ id: 'a', status: 'Pulling fs layer' })

@@ -1,3 +1,4 @@
+import { shorten } from './display-width.ts'
 import { escapeTerminal } from './escape.ts'
 import { formatSize } from './size.ts'
 
@@ -99,7 +100,9 @@ function terminalLines({ write, columns, now }: ProgressOptions): ProgressLines 
 
 function lineText(event: ProgressEvent, columns: number): string {
   const { current = 0, total = 0 } = event
-  return `${escapeTerminal(event.id)}: ${escapeTerminal(event.status)} ${progressText(current, total, columns)}`
+  const text = `${escapeTerminal(event.id)}: ${escapeTerminal(event.status)} ${progressText(current, total, columns)}`
+  // A line that wraps would be two, and all above it would be redrawn in the wrong place.
+  return columns > 0 ? shorten(text, columns) : text
 }
 
 const barCells = 50
