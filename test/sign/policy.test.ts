@@ -1,7 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
+import type { Digest } from '@katman/oci'
+import {
+  openMemoryStorage,
+  type RegistryServer,
+  type RegistryStorage,
+  serveRegistry,
+} from '@katman/registry'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addImage, addIndex, platform } from '../hostile/hostile-image.ts'
 import { openProgram, type ProgramResult, type TestProgram } from '../program/run-in-process.ts'
@@ -10,12 +16,15 @@ let katman: TestProgram
 let registry: RegistryServer
 let image: string
 let index: string
+let otherIndex: Digest
+let storage: RegistryStorage
+let onSignature: () => Promise<unknown>
 const accept = [{ type: 'insecureAcceptAnything' }]
 const reject = [{ type: 'reject' }]
 
 beforeEach(async () => {
   katman = await openProgram()
-  const storage = openMemoryStorage()
+  storage = openMemoryStorage()
   const amd = (await addImage(storage)).manifest
   const arm = (await addImage(storage, { config: { architecture: 'arm64' } })).manifest
   const entries = [
@@ -23,8 +32,12 @@ beforeEach(async () => {
     { ...arm, platform: { os: 'linux', architecture: 'arm64' } },
   ]
   index = (await addIndex(storage, entries, 'both')).digest
-  await addIndex(storage, entries.slice(0, 1), 'other')
-  registry = await serveRegistry({ storage })
+  otherIndex = (await addIndex(storage, entries.slice(0, 1), 'other')).digest
+  onSignature = async () => {}
+  const onRequest = ({ path: at }: { readonly path: string }): void => {
+    if (at.endsWith('.sig')) void onSignature()
+  }
+  registry = await serveRegistry({ storage, onRequest })
   image = `${registry.host}/team/app:both`
   for (const name of ['own', 'stranger']) {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -131,6 +144,17 @@ describe('the signature policy', () => {
     expect(pulled, pulled.stderr).toMatchObject({ exitCode: 0 })
     await sign(`${registry.host}/team/app@${index}`)
     expect(await under(policy, 'pull', '--platform', 'all', image)).toMatchObject({ exitCode: 0 })
+  })
+
+  it('takes exactly what was verified, though the tag moves at that moment', async () => {
+    await sign(image)
+    const policy = forRegistry(signedBy('own'))
+    // As soon as somebody looks for the signature, the tag means something else.
+    onSignature = () => storage.tags.set('team/app', 'both', otherIndex)
+    const pulled = await under(policy, 'pull', '-q', image)
+    expect(pulled, pulled.stderr).toMatchObject({ exitCode: 0 })
+    const shown = await katman.run('inspect', '-f', '{{index .RepoDigests 0}}', image)
+    expect(shown.stdout.trim()).toBe(`${registry.host}/team/app@${index}`)
   })
 
   it('is asked for every tag of --all-tags', async () => {

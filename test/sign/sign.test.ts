@@ -101,6 +101,14 @@ describe('sign', () => {
     expect(byDigest.stdout).toContain(`Digest: ${amd}`)
   })
 
+  it('leaves a repository that pull --all-tags can pull', async () => {
+    await run('sign', '--key', file('own.key'), image)
+    const pulled = await run('pull', '-q', '-a', `${registry.host}/team/app`)
+    expect(pulled, pulled.stderr).toMatchObject({ exitCode: 0 })
+    const listed = await run('images', '--format', '{{.Tag}}')
+    expect(listed.stdout.trim().split('\n').toSorted()).toEqual(['both', 'latest'])
+  })
+
   it('says that the password is wrong, and signs nothing', async () => {
     await run('generate-key-pair', '--output-key-prefix', file('locked'))
     const password = { COSIGN_PASSWORD: 'wrong' }

@@ -5,6 +5,7 @@
 export * from '@katman/layer'
 export * from '@katman/oci'
 export * from '@katman/remote'
+export * from '@katman/sign'
 export * from '@katman/store'
 export * from '@katman/transfer'
 export { connect } from './connect.ts'

@@ -2,6 +2,7 @@ import {
   type Descriptor,
   type Digest,
   isKatmanError,
+  KatmanError,
   type Manifest,
   mediaTypes,
   parseManifest,
@@ -27,6 +28,8 @@ export interface TagSignature {
 /** More signatures of one image are not looked at (CVE-2023-33957: endless signatures). */
 const maxSignatures = 100
 const maxPayloadBytes = 1024 * 1024
+/** Each puts the signature once and looks for it the next time. */
+const maxAttempts = 4
 const signatureKey = 'dev.cosignproject.cosign/signature'
 
 /** The tag under which the signatures of an image lie: `sha256-<hex>.sig`. */
@@ -52,25 +55,42 @@ export async function readTagSignatures(
   return signatures
 }
 
-/** Puts a signature beside those that are there. Two who sign at the same moment can lose one: registries have no lock. */
+/**
+ * Puts a signature beside those that are there. Registries have no lock, so it is looked for afterwards and put again when
+ * someone who signed at the same moment replaced it. Throws `SIGNATURE_CONFLICT` when that does not end.
+ */
 export async function addTagSignature(
   target: Source & NamingTarget,
   digest: Digest,
-  { payload, signature }: Pick<TagSignature, 'payload' | 'signature'>,
+  signed: Pick<TagSignature, 'payload' | 'signature'>,
   call: CallOptions = {},
-): Promise<Descriptor> {
-  const known = (await readTagManifest(target, digest, call))?.layers ?? []
+): Promise<void> {
   const place = openMemoryPlace('new signature')
-  const layer = place.add(simpleSigningType, payload, {
-    annotations: { [signatureKey]: Buffer.from(signature).toString('base64') },
+  const layer = place.add(simpleSigningType, signed.payload, {
+    annotations: { [signatureKey]: Buffer.from(signed.signature).toString('base64') },
   })
-  const layers = [...known, layer]
-  const config = place.add(mediaTypes.ociConfig, encode(configFor(layers)))
-  const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers }
-  const root = place.add(mediaTypes.ociManifest, encode(manifest))
-  await copyContent(place, target, root, { ...call, readFrom: 'source' })
-  await target.tag(signatureTag(digest), root, call)
-  return root
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const known = (await readTagManifest(target, digest, call))?.layers ?? []
+    if (known.some((one) => isSame(one, layer))) return
+    const layers = [...known, layer]
+    const config = place.add(mediaTypes.ociConfig, encode(configFor(layers)))
+    const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers }
+    const root = place.add(mediaTypes.ociManifest, encode(manifest))
+    await copyContent(place, target, root, { ...call, readFrom: 'source' })
+    await target.tag(signatureTag(digest), root, call)
+  }
+  throw new KatmanError(
+    'SIGNATURE_CONFLICT',
+    `${target.name}: others replace the signatures of ${digest} again and again`,
+    { hint: 'sign again when they are done', details: { digest, place: target.name } },
+  )
+}
+
+function isSame(left: Descriptor, right: Descriptor): boolean {
+  return (
+    left.digest === right.digest &&
+    left.annotations?.[signatureKey] === right.annotations?.[signatureKey]
+  )
 }
 
 async function readTagManifest(

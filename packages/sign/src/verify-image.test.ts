@@ -55,6 +55,36 @@ describe('signImage and verifyImage', () => {
     expect(await verifyImage(place, image, { keys })).toHaveLength(2)
   })
 
+  it('lose no signature when another is put there at the same moment', async () => {
+    let races = 1
+    const slow = {
+      ...place,
+      async tag(name: string, root: Descriptor) {
+        await place.tag(name, root)
+        // Someone who had not seen ours replaces the list.
+        if (races-- <= 0 || !name.endsWith('.sig')) return
+        await place.tag(name, place.add(mediaTypes.ociManifest, emptyList()))
+        await sign(stranger.privateKey)
+      },
+    }
+    await signImage(slow, image, { key: pair.privateKey, identity, annotations: {} })
+    const layouts = ['tag'] as const
+    for (const { publicKey } of [pair, stranger]) {
+      expect(await verifyImage(place, image, { keys: [publicKey], layouts })).toHaveLength(1)
+    }
+    const never = { ...slow, tag: async () => {} }
+    const other = { key: pair.privateKey, identity: 'a.example/b:2', annotations: {} }
+    await expect(signImage(never, image, other)).rejects.toMatchObject({
+      code: 'SIGNATURE_CONFLICT',
+    })
+  })
+
+  function emptyList(): Uint8Array {
+    const config = place.add(mediaTypes.ociEmpty, Buffer.from('{}'))
+    const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [] }
+    return Buffer.from(JSON.stringify(manifest))
+  }
+
   it('look at 100 signatures, not more', async () => {
     const payload = formatClaim({ digest: image.digest, identity, annotations: {} })
     const junk = place.add('application/vnd.dev.cosign.simplesigning.v1+json', payload)
