@@ -237,6 +237,19 @@ describe('an upload', () => {
     expect(opened).toEqual([0, third])
   })
 
+  it('waits for an earlier request that has not ended, but not for ever', async () => {
+    await using registry = await startMemoryRegistry()
+    registry.intercept = (request, response) => {
+      if (request.method !== 'PATCH' || idOf(request) !== '1') return false
+      request.resume()
+      fail(response, 409, 'BLOB_UPLOAD_INVALID', 'another request writes to this upload')
+      return true
+    }
+    await upload(registry, large)
+    const ids = registry.requests.flatMap((one) => /^PATCH .*uploads\/(\d)/.exec(one)?.[1] ?? [])
+    expect(ids).toEqual(['1', '1', '1', '1', '2'])
+  })
+
   it('says what its own source failed with, and tries nothing else', async () => {
     await using registry = await startMemoryRegistry()
     const wrong = Buffer.from(large)

@@ -66,6 +66,8 @@ type Step = 'open' | 'status' | Way
 
 /** How often a session may be lost, or a chunk refused for its place, without a new byte in between. */
 const maxTroubles = 6
+/** How often a session is waited for that another request holds. */
+const maxConflicts = 4
 /** The size of chunks once a stream has proved to be no good. */
 const chunkBytes = 16 * 1024 * 1024
 
@@ -90,6 +92,7 @@ class Upload {
   /** The most bytes that the registry ever had. */
   #best = 0
   #troubles = 0
+  #conflicts = 0
   #mayMount = true
 
   constructor(options: UploadOptions, session: UploadSession, retry: Retry) {
@@ -212,9 +215,10 @@ class Upload {
     const { status } = error.details
     const isSession = this.#step !== 'open' && this.#step !== 'post'
     if (isSession && status === 409) {
-      // An earlier request of ours has not ended there yet.
-      this.#isUnsure = true
+      // An earlier request of ours has not ended there yet, and may not for minutes when its connection died silently.
       await this.#retry.afterFailure(error, { transient: true })
+      if (++this.#conflicts % maxConflicts === 0) this.#startAnew()
+      else this.#isUnsure = true
     } else if (isSession && (status === 404 || status === 410 || status === 416)) {
       if (++this.#troubles >= maxTroubles) throw error
       // Asked once where it stands and still of another mind: such a session cannot be saved.
