@@ -1,4 +1,4 @@
-import type { Remote } from '@katman/remote'
+import type { Remote, RemoteEvent } from '@katman/remote'
 import type { Store } from '@katman/store'
 import type { Output } from './output.ts'
 
@@ -26,6 +26,8 @@ export interface Context {
 export interface RemoteChoices {
   /** Registries where plain http and unverified TLS are allowed, beside those the settings name. */
   readonly insecure?: readonly string[]
+  /** Told of each wait before another try. */
+  readonly onEvent?: (event: RemoteEvent) => void
 }
 
 /** The store's place: `--root`, `KATMAN_ROOT`, `/var/lib/katman` for root, the user's data folder otherwise. */

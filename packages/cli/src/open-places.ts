@@ -33,5 +33,6 @@ export async function openRegistries(
     settings: { ...settings, insecureRegistries },
     credentials: await loadCredentials({ env, signal, ...(warn === undefined ? {} : { warn }) }),
     userAgent: `katman/${options.version}`,
+    onEvent: options.onEvent,
   })
 }

@@ -1,4 +1,5 @@
 import { type Digest, shortDigest } from '@katman/oci'
+import type { RemoteEvent } from '@katman/remote'
 import type { CopyEvent } from '@katman/transfer'
 import { escapeTerminal } from './terminal/escape.ts'
 
@@ -17,10 +18,17 @@ export interface LayerLine {
 export function createPullLines(
   isKnownImage: (id: Digest) => boolean,
   show: (line: LayerLine) => void,
-): (event: CopyEvent) => void {
+): (event: CopyEvent | RemoteEvent) => void {
   const hidden = new Set<Digest>()
+  /** Those with a line of their own. */
+  const shown = new Set<Digest>()
   let isReferrer = false
   return (event) => {
+    if (event.type === 'retry') {
+      const { digest } = event
+      if (digest !== undefined && shown.has(digest)) show(retryLine(shortDigest(digest), event))
+      return
+    }
     // What refers to an image comes last; its files are no layers.
     if (isReferrer && event.type !== 'referrer') return
     switch (event.type) {
@@ -40,6 +48,7 @@ export function createPullLines(
         return
       case 'queued': {
         const id = shortDigest(event.descriptor.digest)
+        shown.add(event.descriptor.digest)
         show({ id, status: 'Pulling fs layer' })
         if (event.waiting) show({ id, status: 'Waiting' })
         return
@@ -54,6 +63,12 @@ export function createPullLines(
         event satisfies never
     }
   }
+}
+
+/** The line of a layer that is tried again, as docker has it. */
+export function retryLine(id: string, { afterMs }: RemoteEvent): LayerLine {
+  const seconds = Math.max(1, Math.ceil(afterMs / 1000))
+  return { id, status: `Retrying in ${seconds} second${seconds === 1 ? '' : 's'}` }
 }
 
 /** The line of what refers to an image; docker has none. */

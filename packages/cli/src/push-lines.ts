@@ -1,12 +1,13 @@
 import { type Digest, shortDigest } from '@katman/oci'
+import type { RemoteEvent } from '@katman/remote'
 import type { PushedLayer } from '@katman/store'
 import type { CopyEvent } from '@katman/transfer'
-import { type LayerLine, referrerLine } from './pull-lines.ts'
+import { type LayerLine, referrerLine, retryLine } from './pull-lines.ts'
 
 /** Shows the layers of a push in docker's words: by the digest of their content, top layer first. */
 export interface PushLines {
   readonly layers: (layers: readonly PushedLayer[]) => void
-  readonly event: (event: CopyEvent) => void
+  readonly event: (event: CopyEvent | RemoteEvent) => void
 }
 
 /** More uploads than this at once wait, as docker has it. */
@@ -25,6 +26,11 @@ export function createPushLines(show: (line: LayerLine) => void): PushLines {
       }
     },
     event(event) {
+      if (event.type === 'retry') {
+        const id = event.digest === undefined ? undefined : ids.get(event.digest)
+        if (id !== undefined) show(retryLine(id, event))
+        return
+      }
       if (event.type === 'referrer') {
         show(referrerLine(event))
         return

@@ -1,4 +1,4 @@
-import { isKatmanError, KatmanError } from '@katman/oci'
+import { type Digest, isDigest, isKatmanError, KatmanError } from '@katman/oci'
 import type { Clock } from './clock.ts'
 
 /** A wait before another try. */
@@ -9,8 +9,10 @@ export interface RetryEvent {
   /** 1 for the first retry. */
   readonly attempt: number
   readonly error: KatmanError
-  /** What is tried: `GET http://host/v2/...`. */
+  /** What is tried: `upload of sha256:…`, `blob sha256:…`, `tag list`. */
   readonly what: string
+  /** The content it is about, if it is about one. */
+  readonly digest: Digest | undefined
 }
 
 export interface RetryOptions {
@@ -57,7 +59,10 @@ export function createRetry(options: RetryOptions): Retry {
       const backOff = Math.min(capMs, baseMs * 2 ** (failures - 1)) * clock.random()
       const afterMs = Math.max(Math.round(backOff), typeof asked === 'number' ? asked : 0)
       if (clock.now() + afterMs - since > budgetMs) throw error
-      options.onEvent?.({ type: 'retry', afterMs, attempt: failures, error, what: options.what })
+      const { what } = options
+      const last = what.split(' ').at(-1) ?? ''
+      const digest = isDigest(last) ? last : undefined
+      options.onEvent?.({ type: 'retry', afterMs, attempt: failures, error, what, digest })
       await clock.sleep(afterMs, options.signal)
     },
   }

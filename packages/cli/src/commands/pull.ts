@@ -10,7 +10,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
-import type { RemoteRepository } from '@katman/remote'
+import type { RemoteEvent, RemoteRepository } from '@katman/remote'
 import { pullImage, type PullResult, selectPlatform, type Store } from '@katman/store'
 import { readVerified } from '@katman/transfer'
 import { admit } from '../admit.ts'
@@ -53,9 +53,10 @@ export async function run(
   }
   const platform = wantedPlatform(flags.platform, context)
   await using store = await context.openStore()
-  await using remote = await context.openRemote()
+  const told: PullJob['told'] = { retry: undefined }
+  await using remote = await context.openRemote({ onEvent: (event) => told.retry?.(event) })
   const repository = remote.repository(reference)
-  const job: PullJob = { context, store, repository, platform, flags, say }
+  const job: PullJob = { context, store, repository, platform, flags, say, told }
   if (flags.allTags) {
     await pullAllTags(job, reference)
     context.stdout.write(`${canonicalName(reference)}\n`)
@@ -74,6 +75,8 @@ interface PullJob {
   readonly platform: Platform | 'all'
   readonly flags: PullFlags
   readonly say: (line: string) => void
+  /** What a wait of the registry client is told to: the lines of the tag under way. */
+  readonly told: { retry: ((event: RemoteEvent) => void) | undefined }
 }
 
 async function pullOne(job: PullJob, reference: Reference): Promise<PullResult> {
@@ -90,6 +93,8 @@ async function pullOne(job: PullJob, reference: Reference): Promise<PullResult> 
   await mayPull(job, reference, resolved)
   const known = new Set((await store.images()).map((image) => image.id))
   await using lines = layerLines(job)
+  const shownLines = createPullLines((id) => known.has(id), lines.update)
+  job.told.retry = shownLines
   const result = await pullImage(store, repository, reference, {
     platform: job.platform,
     shown: hostPlatform(),
@@ -97,7 +102,7 @@ async function pullOne(job: PullJob, reference: Reference): Promise<PullResult> 
     referrers: job.flags.referrers,
     signal: context.signal,
     now: context.now,
-    onEvent: createPullLines((id) => known.has(id), lines.update),
+    onEvent: shownLines,
   }).catch((error: unknown) => {
     lines.finish()
     throw streamFailure(error)

@@ -9,7 +9,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
-import type { RemoteRepository } from '@katman/remote'
+import type { RemoteEvent, RemoteRepository } from '@katman/remote'
 import {
   type ImageName,
   type ImageView,
@@ -46,7 +46,8 @@ export async function run(
   const isNamed = reference.tag !== undefined || flags.allTags
   if (!isNamed) say(`Using default tag: ${defaultTag}`)
   await using store = await context.openStore()
-  await using remote = await context.openRemote()
+  const told: PushJob['told'] = { retry: undefined }
+  await using remote = await context.openRemote({ onEvent: (event) => told.retry?.(event) })
   const images = await loadImages(store)
   say(`The push refers to repository [${canonicalName(reference)}]`)
   const names = namesToPush(images, reference, flags.allTags)
@@ -57,7 +58,7 @@ export async function run(
   })
   let sought: Promise<void> | undefined
   const beforeCopy = (): Promise<void> => (sought ??= findMountSources(sources, images, reference))
-  const job: PushJob = { context, store, repository, platform, flags, beforeCopy }
+  const job: PushJob = { context, store, repository, platform, flags, beforeCopy, told }
   for (const one of names) {
     const { target, missing } = await pushOne(job, one)
     say(`${one.reference.tag}: digest: ${target.digest} size: ${target.size}`)
@@ -75,6 +76,8 @@ interface PushJob {
   readonly platform: Platform | undefined
   readonly flags: PushFlags
   readonly beforeCopy: () => Promise<void>
+  /** What a wait of the registry client is told to: the lines of the tag under way. */
+  readonly told: { retry: ((event: RemoteEvent) => void) | undefined }
 }
 
 async function pushOne(job: PushJob, name: ImageName): Promise<PushResult> {
@@ -89,6 +92,7 @@ async function pushOne(job: PushJob, name: ImageName): Promise<PushResult> {
     now: () => context.now().getTime(),
   })
   const shown = createPushLines(lines.update)
+  job.told.retry = shown.event
   try {
     return await pushImage(store, repository, name, {
       platform,
