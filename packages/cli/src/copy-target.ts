@@ -120,7 +120,7 @@ async function openDry(destination: PlaceName, options: TargetOptions): Promise<
   return {
     copy: (job) => dryRun.add(job),
     async end() {
-      context.stderr.write(`${dryRun.summary()}\n`)
+      context.stdout.write(`${dryRun.summary()}\n`)
     },
   }
 }

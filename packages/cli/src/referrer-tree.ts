@@ -46,7 +46,12 @@ export interface ReferrerTreeOptions extends CallOptions {
 }
 
 const maxDepth = 8
-const predicateKey = 'in-toto.io/predicate-type'
+/** Where in-toto, oras' users and Sigstore say what a statement is about. */
+const predicateKeys = [
+  'in-toto.io/predicate-type',
+  'predicateType',
+  'dev.sigstore.bundle.predicateType',
+]
 
 /**
  * Collects everything that refers to an image: by subject, by cosign's tags, and BuildKit's attestations in its index.
@@ -159,8 +164,7 @@ async function statementsOf(
 }
 
 function predicateTypesOf({ annotations }: Descriptor): readonly string[] {
-  const type = annotations?.[predicateKey] ?? annotations?.['predicateType']
-  return type === undefined ? [] : [type]
+  return predicateKeys.flatMap((key) => annotations?.[key] ?? []).slice(0, 1)
 }
 
 function isWanted({ descriptor }: ReferrerNode, artifactType: string | undefined): boolean {

@@ -37,7 +37,7 @@ export async function run(
     for (const job of jobs) await target.copy(job)
     await target.end?.()
     // Standard output is the archive.
-    if (flags.quiet || destination.kind === 'stream') return
+    if (flags.quiet || flags.dryRun || destination.kind === 'stream') return
     for (const {
       opened: { tag },
       root,

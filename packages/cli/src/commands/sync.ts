@@ -104,17 +104,21 @@ function fail(job: Job, what: string, error: unknown): void {
 }
 
 function tell({ context, flags, sums }: Job, name: string, outcome: SyncOutcome): void {
-  const { state, movedBlobs, movedBytes } = outcome
+  const { state, movedBytes } = outcome
   if (state === 'copied') sums.copied++
   else sums.upToDate++
   sums.bytes += movedBytes
   if (flags.quiet) return
-  const verb = flags.dryRun ? 'to copy' : 'copied'
-  const text =
-    state === 'copied'
-      ? `${verb}, ${movedBlobs === 1 ? '1 blob' : `${movedBlobs} blobs`}, ${formatSize(movedBytes)}`
-      : state
+  const text = state === 'copied' ? copiedText(outcome, flags.dryRun) : state
   context.stdout.write(`${escapeTerminal(name)}: ${text}\n`)
+}
+
+function copiedText({ movedBlobs, movedBytes, mountedBlobs }: SyncOutcome, isDry: boolean): string {
+  const parts = [
+    ...(movedBlobs === 0 ? [] : [`${blobs(movedBlobs)}, ${formatSize(movedBytes)}`]),
+    ...(mountedBlobs === 0 ? [] : [`${blobs(mountedBlobs)} ${isDry ? 'to mount' : 'mounted'}`]),
+  ]
+  return [isDry ? 'to copy' : 'copied', ...parts].join(', ')
 }
 
 async function readFileTyped(
@@ -146,6 +150,10 @@ function shownSource({ source }: SyncEntry, reference: string): string {
 
 function shown(reference: Reference): string {
   return familiarReference(reference)
+}
+
+function blobs(count: number): string {
+  return count === 1 ? '1 blob' : `${count} blobs`
 }
 
 function images(count: number): string {

@@ -22,9 +22,11 @@ export interface SyncJob {
 export interface SyncOutcome {
   readonly state: 'up to date' | 'copied'
   readonly digest: Digest
+  /** Blobs that went over the network, or would. */
   readonly movedBlobs: number
-  /** Bytes that went over the network, or would: what is mounted is not among them. */
   readonly movedBytes: number
+  /** Blobs that the registry took from the source's repository, or in a dry run may take. */
+  readonly mountedBlobs: number
 }
 
 /** The name an image gets at the target. */
@@ -52,15 +54,16 @@ export async function syncImage(job: SyncJob): Promise<SyncOutcome> {
   const digest = chosen.root.digest
   // What refers to it may have changed all the same.
   if (isThere && !entry.referrers) {
-    return { state: 'up to date', digest, movedBlobs: 0, movedBytes: 0 }
+    return { state: 'up to date', digest, movedBlobs: 0, movedBytes: 0, mountedBlobs: 0 }
   }
   const moved = await copy(job, chosen, to)
   if (!job.dryRun && !isThere && tag !== undefined) await to.tag(tag, chosen.root, { signal })
-  const state = isThere && moved.movedBlobs === 0 ? 'up to date' : 'copied'
+  const isSame = isThere && moved.movedBlobs + moved.mountedBlobs === 0
+  const state = isSame ? 'up to date' : 'copied'
   return { state, digest, ...moved }
 }
 
-type Moved = Pick<SyncOutcome, 'movedBlobs' | 'movedBytes'>
+type Moved = Pick<SyncOutcome, 'movedBlobs' | 'movedBytes' | 'mountedBlobs'>
 
 async function copy(
   { context, entry, dryRun }: SyncJob,
@@ -68,7 +71,8 @@ async function copy(
   target: NamingTarget,
 ): Promise<Moved> {
   const { signal } = context
-  const moved = { movedBlobs: 0, movedBytes: 0 }
+  const moved = { movedBlobs: 0, movedBytes: 0, mountedBlobs: 0 }
+  const mayMount = dryRun && mountSources(entry).length > 0
   const mounted = new Set<Digest>()
   const collect = collectPassed()
   const onEvent = (event: CopyEvent): void => {
@@ -76,8 +80,12 @@ async function copy(
     const { digest, size } = event.descriptor
     if (event.type === 'progress' && event.progress.state === 'mounted') mounted.add(digest)
     if (event.type !== 'copied') return
-    moved.movedBlobs++
-    if (!mounted.has(digest)) moved.movedBytes += size
+    if (mayMount || mounted.has(digest)) {
+      moved.mountedBlobs++
+    } else {
+      moved.movedBlobs++
+      moved.movedBytes += size
+    }
   }
   const referrers = entry.referrers ? true : undefined
   const options = { signal, onEvent, referrers, readFrom: 'source' } as const
