@@ -3,6 +3,7 @@ import {
   type Descriptor,
   type Digest,
   type JsonValue,
+  maxDescriptors,
   mediaTypes,
   parseDigest,
   parseJson,
@@ -87,6 +88,9 @@ async function readItems(tar: TarFile): Promise<readonly Item[]> {
   if (piece === undefined) throw archiveInvalid(tar.name, 'it has no manifest.json')
   const document = parseJson(await tar.readDocument(piece, 'manifest.json'), 'manifest.json')
   if (!Array.isArray(document)) throw archiveInvalid(tar.name, 'its manifest.json is no list')
+  if (document.length > maxDescriptors) {
+    throw archiveInvalid(tar.name, `its manifest.json has more than ${maxDescriptors} images`)
+  }
   return document.map((item) => {
     const config = fieldOf(item, 'Config')
     const layers = stringsOf(fieldOf(item, 'Layers'))

@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { type Bytes, type Digest, isDigest, isKatmanError, KatmanError } from '@katman/oci'
-import { type Compression, decompressed, detectCompression, magicBytes } from '@katman/layer'
+import { type Compression, detectCompression, magicBytes } from '@katman/layer'
 import type { CallOptions } from '@katman/transfer'
 import { archiveInvalid } from './archive-error.ts'
 import type { ArchiveImage, ArchivePlace } from './archive-place.ts'
 import { readDockerArchive } from './docker-archive.ts'
 import { openLayoutFolder } from './layout-folder.ts'
 import { readOciArchive } from './oci-archive.ts'
+import { type SpoolOptions, unpackedWithin, writeSpool } from './spool.ts'
 import { openTarFile, type Piece, type TarFile } from './tar-file.ts'
 
 /** An image archive as a place to copy from. */
 export interface Archive extends ArchivePlace, AsyncDisposable {}
 
-export interface OpenArchiveOptions extends CallOptions {
+export interface OpenArchiveOptions extends SpoolOptions {
   /** Where a stream or a compressed archive is unpacked to, because it must be read twice. Default: the system's. */
   readonly temporary?: string
 }
@@ -32,7 +32,7 @@ export interface ArchiveContent {
  * Opens an archive: a file, bytes as they come, or the folder of an OCI layout. Plain, gzip, bzip2, xz or zstd. What has
  * an `oci-layout` is read as an OCI layout, else as a docker archive (`manifest.json`). Nothing is trusted: digests and
  * sizes are checked by who copies. Throws `ARCHIVE_INVALID`, `ARCHIVE_UNKNOWN` when there is no such file,
- * `LAYOUT_INVALID`, `COMPRESSION_UNSUPPORTED`.
+ * `LAYOUT_INVALID`, `COMPRESSION_UNSUPPORTED`, `LAYER_TOO_LARGE`, `SPOOL_FULL`.
  */
 export async function openArchive(
   from: string | Bytes,
@@ -120,20 +120,16 @@ async function unpack(
   from: string | Bytes,
   spool: string,
   name: string,
-  { signal }: CallOptions,
+  options: SpoolOptions,
 ): Promise<void> {
   const source: Bytes = typeof from === 'string' ? createReadStream(from) : from
-  const call = signal === undefined ? {} : { signal }
   try {
-    await pipeline(
-      decompressed(source, 'detect', call),
-      createWriteStream(spool, { mode: 0o600, flags: 'wx' }),
-      call,
-    )
+    await writeSpool(unpackedWithin(source, options), spool, options)
   } catch (error) {
-    signal?.throwIfAborted()
-    if (isKatmanError(error, 'COMPRESSION_UNSUPPORTED')) throw error
-    if (error instanceof KatmanError) throw archiveInvalid(name, error.message, error)
+    const isClear = ['COMPRESSION_UNSUPPORTED', 'LAYER_TOO_LARGE', 'SPOOL_FULL'].some((code) =>
+      isKatmanError(error, code),
+    )
+    if (error instanceof KatmanError && !isClear) throw archiveInvalid(name, error.message, error)
     throw error
   }
 }

@@ -1,9 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import {
   type Bytes,
   type Descriptor,
@@ -13,11 +12,12 @@ import {
   mediaTypes,
   parseDigest,
 } from '@katman/oci'
-import { type Compression, decompressed, gzipped, startOf } from '@katman/layer'
+import { type Compression, gzipped, startOf } from '@katman/layer'
 import { type CallOptions, openMemoryPlace } from '@katman/transfer'
 import type { Archive } from './open-archive.ts'
+import { type SpoolOptions, unpackedWithin, writeSpool } from './spool.ts'
 
-export interface ImportOptions extends CallOptions {
+export interface ImportOptions extends SpoolOptions {
   /** What the image is, beside its layer. */
   readonly image: Omit<ImageConfigDraft, 'diffIDs'>
   /** Where the layer lies until it is copied. Default: the system's folder for temporary files. */
@@ -27,14 +27,14 @@ export interface ImportOptions extends CallOptions {
 /**
  * A tar archive of files as an image of one layer, to copy from. A layer may be packed by gzip or zstd: then its bytes stay
  * as they are; anything else (plain, bzip2, xz) is packed with gzip, the same way each time. The archive itself is checked by
- * who indexes the layer. Throws what {@link decompressed} throws.
+ * who indexes the layer. Throws what {@link unpackedWithin} and
+ * {@link writeSpool} throw.
  */
 export async function openImport(from: Bytes, options: ImportOptions): Promise<Archive> {
-  const { signal } = options
   const spool = path.join(options.temporary ?? tmpdir(), `katman-import-${randomUUID()}`)
   const close = (): Promise<void> => rm(spool, { force: true })
   try {
-    const { layer, diffID } = await spoolLayer(from, spool, { signal })
+    const { layer, diffID } = await spoolLayer(from, spool, options)
     const place = openMemoryPlace('import')
     const draft = { ...options.image, diffIDs: [diffID] }
     const config = place.add(mediaTypes.ociConfig, encode(imageConfigJson(draft)))
@@ -61,24 +61,19 @@ export async function openImport(from: Bytes, options: ImportOptions): Promise<A
 async function spoolLayer(
   from: Bytes,
   spool: string,
-  call: CallOptions,
+  options: SpoolOptions,
 ): Promise<{ readonly layer: Descriptor; readonly diffID: Digest }> {
   const { compression, bytes } = await startOf(from)
   const content = createHash('sha256')
   const packed = createHash('sha256')
   const isKept = compression === 'gzip' || compression === 'zstd'
-  const layer = isKept ? bytes : gzipped(hashed(decompressed(bytes, compression), content), call)
-  const signal = call.signal === undefined ? {} : { signal: call.signal }
-  await pipeline(
-    hashed(layer, packed),
-    createWriteStream(spool, { mode: 0o600, flags: 'wx' }),
-    signal,
-  )
+  const layer = isKept ? bytes : gzipped(hashed(unpackedWithin(bytes, options), content), options)
+  await writeSpool(hashed(layer, packed), spool, options)
+  const { size } = await stat(spool)
   if (isKept) {
-    const unpacked = decompressed(readFileFrom(spool, 0, call), compression, signal)
+    const unpacked = unpackedWithin(readFileFrom(spool, 0, options), options)
     for await (const chunk of unpacked) content.update(chunk)
   }
-  const { size } = await stat(spool)
   return {
     layer: { mediaType: layerType(compression), digest: digestOf(packed), size },
     diffID: digestOf(content),

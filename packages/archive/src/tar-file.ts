@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import path from 'node:path/posix'
 import { type Bytes, isKatmanError, maxDocumentBytes } from '@katman/oci'
-import { cleanPath, createTarReader, type TarEntry } from '@katman/layer'
+import { cleanPath, createTarReader, shownName, type TarEntry } from '@katman/layer'
 import type { CallOptions } from '@katman/transfer'
 import { archiveInvalid } from './archive-error.ts'
 
@@ -42,11 +42,16 @@ export async function openTarFile(
     reader.end()
   } catch (error) {
     signal?.throwIfAborted()
+    if (isKatmanError(error, 'ARCHIVE_INVALID')) throw error
     throw isKatmanError(error) ? archiveInvalid(name, error.message, error) : error
   }
 
   function noteEntry(entry: TarEntry): void {
     const where = cleanPath(entry.name)
+    // Readers disagree about which of two files of one name counts.
+    if (pieces.has(where) || links.has(where)) {
+      throw archiveInvalid(name, `it has ${shownName(where)} twice`)
+    }
     if (entry.type === 'file' && entry.sparse === undefined) {
       pieces.set(where, { offset: entry.offset, size: entry.size })
     } else if (entry.type === 'hardlink') {

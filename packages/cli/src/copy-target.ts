@@ -2,7 +2,6 @@ import { lstatSync } from 'node:fs'
 import path from 'node:path'
 import { saveArchive } from '@katman/archive'
 import {
-  type Bytes,
   type Descriptor,
   familiarName,
   familiarReference,
@@ -34,7 +33,7 @@ import { type PlaceName, placeInvalid, shownManifest } from './copy-places.ts'
 import { copyCosignTags } from './cosign-tags.ts'
 import { CommandFailure } from './failure.ts'
 import { hostPlatform } from './host-platform.ts'
-import { writeFileWhole } from './write-file.ts'
+import { writeFileWhole, writeOutput } from './write-file.ts'
 
 /** Where images are copied to, one after the other. */
 export interface CopyTarget {
@@ -202,16 +201,9 @@ function openArchiveTarget(
         }),
       )
       const bytes = saveArchive(source, images, { has: async (one) => has(one), signal })
-      if (destination.kind === 'stream') await writeOutput(bytes, context)
+      if (destination.kind === 'stream') await writeOutput(bytes, stdout)
       else await writeFileWhole(bytes, destination.path)
     },
-  }
-}
-
-async function writeOutput(bytes: Bytes, { stdout }: Context): Promise<void> {
-  for await (const chunk of bytes) {
-    stdout.write(chunk)
-    await stdout.drained?.()
   }
 }
 

@@ -27,8 +27,22 @@ export async function writeFileWhole(bytes: Bytes, file: string): Promise<void> 
     await rename(partial, file)
   } catch (error) {
     await rm(partial, { force: true })
-    throw error
+    throw writeFailure(file, error)
   }
+}
+
+/** A full disk in docker's words. */
+function writeFailure(file: string, error: unknown): unknown {
+  const { code, errno } = Object(error) as { readonly code?: unknown; readonly errno?: unknown }
+  const reason =
+    code === 'ENOSPC'
+      ? 'no space left on device'
+      : // Node has no name for EDQUOT, only its number.
+        code === 'EDQUOT' || errno === -122
+        ? 'disk quota exceeded'
+        : undefined
+  if (reason === undefined) return error
+  return new CommandFailure(`write ${file}: ${reason}`, { cause: error })
 }
 
 /** Refuses a file that cannot be written, before there is anything to write, in docker's words. */
