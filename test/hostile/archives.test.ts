@@ -48,7 +48,8 @@ const oddLayer = (...entries: readonly TarInput[]): Draft => ({ layer: tarBytes(
 function oci(draft: Draft = { layer: plainLayer }): readonly TarInput[] {
   const { layer, diffID = digestOf(layer) } = draft
   const config = JSON.stringify({
-    ...{ os: 'linux', architecture: 'amd64' },
+    os: 'linux',
+    architecture: 'amd64',
     rootfs: { type: 'layers', diff_ids: [diffID] },
   })
   const manifest = JSON.stringify({
@@ -86,7 +87,8 @@ function oci(draft: Draft = { layer: plainLayer }): readonly TarInput[] {
 /** What docker saved before version 25, as its entries. */
 function docker({ layer, diffID = digestOf(layer) }: Draft = { layer: plainLayer }): TarInput[] {
   const config = JSON.stringify({
-    ...{ os: 'linux', architecture: 'amd64' },
+    os: 'linux',
+    architecture: 'amd64',
     rootfs: { type: 'layers', diff_ids: [diffID] },
   })
   const item = { Config: 'c.json', RepoTags: ['evil:1'], Layers: ['l/layer.tar'] }
@@ -103,7 +105,9 @@ const replaced = (entries: readonly TarInput[], name: string, change: Partial<Ta
   entries.map((entry) => (entry.name === name ? { ...entry, ...change } : entry))
 
 const chain = Array.from({ length: 12 }, (_, at): TarInput => ({
-  ...{ name: `s${at}`, type: 'symlink', linkname: at === 11 ? 'l/layer.tar' : `s${at + 1}` },
+  name: `s${at}`,
+  type: 'symlink',
+  linkname: at === 11 ? 'l/layer.tar' : `s${at + 1}`,
 }))
 const manyItems = (count: number): string =>
   `[${'{"Config":"c.json","Layers":[]},'.repeat(count)}{}]`
@@ -391,7 +395,9 @@ describe('a bomb', () => {
       }
       const image = {
         platform: { os: 'linux', architecture: 'amd64' },
-        ...{ created: '2026-01-01T00:00:00Z', config: {}, history: [] },
+        created: '2026-01-01T00:00:00Z',
+        config: {},
+        history: [],
       }
       await expect(openArchive(source(), limits)).rejects.toMatchObject({ code: 'LAYER_TOO_LARGE' })
       await expect(openImport(source(), { ...limits, image })).rejects.toMatchObject({
