@@ -36,10 +36,22 @@ describe('demo', () => {
       'pull',
       'pull',
       'images',
+      'tag',
+      'push',
+      'cp',
+      'search',
+      'save',
+      'load',
+      'generate-key-pair',
+      'sign',
+      'verify',
+      'referrers',
       'fsck',
       'rmi',
     ])
     expect(stdout).toMatch(/: Already exists\n/)
+    expect(stdout).toMatch(/: Mounted from demo\/app\n/)
+    expect(stdout).toMatch(/\/team\/app:2\.0: verified\n/)
     expect(stdout).toMatch(/files checked, clean\n/)
     expect(await demoFolders()).toBe(before)
   })

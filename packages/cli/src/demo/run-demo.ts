@@ -20,7 +20,8 @@ export interface DemoOptions {
 export async function runDemo(context: Context, options: DemoOptions): Promise<number> {
   const texts = demoTexts[options.language]
   const started = context.now().getTime()
-  const root = await mkdtemp(path.join(os.tmpdir(), 'katman-demo-'))
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'katman-demo-'))
+  const root = path.join(folder, 'store')
   const { openMemoryStorage, serveRegistry } = await import('@katman/registry')
   let requests = 0
   const registry = await serveRegistry({
@@ -53,15 +54,51 @@ export async function runDemo(context: Context, options: DemoOptions): Promise<n
     await pushDemoImage(context, parseReference(`${app}:1.0`), 2)
     await demo.step(texts.pullMoved, ['pull', `${app}:1.0`])
     await demo.step(texts.dangling, ['images', '--digests'])
+    const team = `${registry.host}/team/app:2.0`
+    await moveAround(demo, texts, { app: `${app}:1.0`, team, registry: registry.host, folder })
+    await signAndVerify(demo, texts, { image: team, folder })
     await demo.step(texts.fsck, ['fsck', '--hash'])
-    await demo.step(texts.remove, ['rmi', `${app}:1.0`, `${app}@${first.digest}`])
+    await demo.step(texts.remove, ['rmi', `${app}:1.0`, team, `${app}@${first.digest}`])
     demo.say(texts.done(((context.now().getTime() - started) / 1000).toFixed(1)))
     await finish(context, options, texts, { root, host: registry.host })
     return 0
   } finally {
     await registry.close()
-    if (!options.keep) await rm(root, { recursive: true, force: true })
+    if (!options.keep) await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Push, copies, archives, search. */
+async function moveAround(
+  demo: Stage,
+  texts: DemoTexts,
+  places: {
+    readonly app: string
+    readonly team: string
+    readonly registry: string
+    readonly folder: string
+  },
+): Promise<void> {
+  const { app, team, registry } = places
+  const archive = path.join(places.folder, 'app.tar')
+  await demo.step(texts.tag, ['tag', app, team])
+  await demo.step(texts.push, ['push', team])
+  await demo.step(texts.copy, ['cp', app, `${registry}/mirror/app:1.0`])
+  await demo.step(texts.search, ['search', `${registry}/app`])
+  await demo.step(texts.save, ['save', '-o', archive, team])
+  await demo.step(texts.load, ['load', '-i', archive])
+}
+
+async function signAndVerify(
+  demo: Stage,
+  texts: DemoTexts,
+  { image, folder }: { readonly image: string; readonly folder: string },
+): Promise<void> {
+  const key = path.join(folder, 'demo')
+  await demo.step(texts.keyPair, ['generate-key-pair', '--output-key-prefix', key])
+  await demo.step(texts.sign, ['sign', '--key', `${key}.key`, image])
+  await demo.step(texts.verify, ['verify', '--key', `${key}.pub`, image])
+  await demo.step(texts.referrers, ['referrers', image])
 }
 
 interface Stage {
@@ -91,7 +128,10 @@ function createStage(context: Context, root: string): Stage {
           return context.stdin
         },
         program: 'katman',
-        env: { ...context.env, KATMAN_ROOT: root },
+        // One story, in order: progress belongs between the lines that lead to it.
+        stderr: stdout,
+        // The password of the demo's own key: nobody is asked for one.
+        env: { ...context.env, KATMAN_ROOT: root, KATMAN_KEY_PASSWORD: 'demo' },
         root,
       })
       if (code !== 0) throw new StepFailed(`katman ${words.join(' ')}: exit code ${code}`)

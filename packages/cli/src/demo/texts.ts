@@ -14,6 +14,16 @@ export interface DemoTexts {
   readonly moveTag: string
   readonly pullMoved: string
   readonly dangling: string
+  readonly tag: string
+  readonly push: string
+  readonly copy: string
+  readonly search: string
+  readonly save: string
+  readonly load: string
+  readonly keyPair: string
+  readonly sign: string
+  readonly verify: string
+  readonly referrers: string
   readonly remove: string
   readonly fsck: string
   readonly done: (seconds: string) => string
@@ -50,7 +60,17 @@ export const demoTexts: Readonly<Record<DemoLanguage, DemoTexts>> = {
     moveTag: 'Somebody pushes a new image under the same tag.',
     pullMoved: 'Pull the moved tag: the shared layer is there already, only the new one travels.',
     dangling: 'The old image lost its tag but is still known by its digest.',
-    remove: 'Remove both. Layers go when the last image that uses them goes.',
+    tag: 'Give the image a name in another repository. Nothing is copied.',
+    push: 'Push it there: what the registry has elsewhere is mounted, not sent.',
+    copy: 'Copy from registry to registry, with every platform. The store is not asked.',
+    search: 'Search the registry by name, as docker search does.',
+    save: 'Save it to a file that docker loads, and that is an OCI layout, too.',
+    load: 'Load the file. The image is here already, so it stays the same, by its digest.',
+    keyPair: 'Make a key pair. cosign can use it, too.',
+    sign: 'Sign the image in the registry.',
+    verify: 'Check the signature: made with this key, over exactly this digest.',
+    referrers: 'What refers to the image in the registry: its signature.',
+    remove: 'Remove them all. Layers go when the last image that uses them goes.',
     fsck: 'The store is checked, every byte of it.',
     done: (seconds) => `Done in ${seconds} s.`,
     kept: (root, host) =>
@@ -74,7 +94,17 @@ export const demoTexts: Readonly<Record<DemoLanguage, DemoTexts>> = {
     moveTag: 'Biri aynı etikete yeni bir imaj gönderiyor.',
     pullMoved: 'Taşınan etiketi çekin: ortak katman zaten var, yalnız yenisi gelir.',
     dangling: 'Eski imaj etiketini yitirdi, ama özetiyle hâlâ biliniyor.',
-    remove: 'İkisini de silin. Bir katman, onu kullanan son imajla birlikte gider.',
+    tag: 'İmaja başka bir havuzda ad verin. Hiçbir şey kopyalanmaz.',
+    push: 'Oraya gönderin: sunucunun başka yerde tuttuğu katman yeniden gönderilmez, bağlanır.',
+    copy: 'Sunucudan sunucuya, bütün platformlarla kopyalayın. Depoya sorulmaz.',
+    search: 'Sunucuda ada göre arayın; docker search gibi.',
+    save: "Dosyaya kaydedin: docker da yükler, aynı zamanda bir OCI düzenidir.",
+    load: 'Dosyayı yükleyin. İmaj zaten burada, özetiyle aynı kalır.',
+    keyPair: 'Bir anahtar çifti üretin. cosign da kullanabilir.',
+    sign: 'İmajı sunucuda imzalayın.',
+    verify: 'İmzayı doğrulayın: bu anahtarla, tam bu özet için atılmış.',
+    referrers: 'Sunucuda imaja başvuranlar: imzası.',
+    remove: 'Hepsini silin. Bir katman, onu kullanan son imajla birlikte gider.',
     fsck: 'Deponun her baytı denetlenir.',
     done: (seconds) => `Bitti, süre (saniye): ${seconds}`,
     kept: (root, host) =>
