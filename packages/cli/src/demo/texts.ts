@@ -98,7 +98,7 @@ export const demoTexts: Readonly<Record<DemoLanguage, DemoTexts>> = {
     push: 'Oraya gönderin: sunucunun başka yerde tuttuğu katman yeniden gönderilmez, bağlanır.',
     copy: 'Sunucudan sunucuya, bütün platformlarla kopyalayın. Depoya sorulmaz.',
     search: 'Sunucuda ada göre arayın; docker search gibi.',
-    save: "Dosyaya kaydedin: docker da yükler, aynı zamanda bir OCI düzenidir.",
+    save: 'Dosyaya kaydedin: docker da yükler, aynı zamanda bir OCI düzenidir.',
     load: 'Dosyayı yükleyin. İmaj zaten burada, özetiyle aynı kalır.',
     keyPair: 'Bir anahtar çifti üretin. cosign da kullanabilir.',
     sign: 'İmajı sunucuda imzalayın.',
