@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
 import { openStore } from '@katman/store'
@@ -126,5 +128,26 @@ describe('save and load', () => {
     await succeed('save', '-o', file('unnamed.tar'), id)
     const [said] = await load('-i', file('unnamed.tar'))
     expect(said).toBe(`Loaded image ID: ${id}\n`)
+  })
+})
+
+describe('save', () => {
+  it('gives the same bytes for the same images, in this order, from any store', async () => {
+    const hash = async (own: string, ...words: readonly string[]): Promise<string> => {
+      await succeed(...words.slice(0, -2), 'save', '-o', file(own), ...words.slice(-2))
+      return createHash('sha256')
+        .update(await readFile(file(own)))
+        .digest('hex')
+    }
+    await succeed('tag', name, 'other:2')
+    await succeed('tag', name, 'other:1')
+    const once = await hash('once.tar', name, 'other')
+    expect(await hash('again.tar', name, 'other')).toBe(once)
+    const turned = await hash('turned.tar', 'other', name)
+    expect(await hash('turned-again.tar', 'other', name)).toBe(turned)
+    // A store that got them another way, in another order.
+    const other = ['--root', file('other')]
+    await succeed(...other, 'load', '-i', file('turned.tar'))
+    expect(await hash('other.tar', ...other, name, 'other')).toBe(once)
   })
 })
