@@ -20,14 +20,14 @@ beforeEach(async () => {
   const arm = await addImage(storage, {
     config: { architecture: 'arm64', variant: 'v8', history: [{ created_by: 'COPY arm /' }] },
   })
-  await addIndex(
-    storage,
-    [
-      { ...image.manifest, platform },
-      { ...arm.manifest, platform: { os: 'linux', architecture: 'arm64', variant: 'v8' } },
-    ],
-    'both',
-  )
+  const riscv = await addImage(storage, { config: { architecture: 'riscv64' } })
+  const both = [
+    { ...image.manifest, platform },
+    { ...arm.manifest, platform: { os: 'linux', architecture: 'arm64', variant: 'v8' } },
+  ]
+  await addIndex(storage, both, 'both')
+  const third = { ...riscv.manifest, platform: { os: 'linux', architecture: 'riscv64' } }
+  await addIndex(storage, [...both, third], 'three')
   manifests = { amd64: image.manifest.digest, arm64: arm.manifest.digest }
   registry = await serveRegistry({ storage })
   name = `${registry.host}/team/app:both`
@@ -148,6 +148,25 @@ describe('images --tree', () => {
   })
 })
 
+describe('push', () => {
+  it('of some platforms says which are missing when the registry wants all', async () => {
+    const three = name.replace(':both', ':three')
+    for (const wanted of ['linux/amd64', 'linux/arm64'])
+      await run('pull', '-q', '--platform', wanted, three)
+    await run('tag', three, `${registry.host}/copy:1`)
+    const refused = await run('push', `${registry.host}/copy:1`)
+    expect(refused).toMatchObject({
+      exitCode: 1,
+      stderr: `the registry refuses ${registry.host}/copy:1 as long as it lacks platforms, and these are not here: linux/riscv64\nhint: pull them, too (--platform all), or push one platform (--platform)\n`,
+    })
+    const one = await run('push', '--platform', 'linux/arm64', `${registry.host}/copy:1`)
+    expect(one.stdout).toContain(`1: digest: ${manifests.arm64} size: `)
+    await run('pull', '-q', '--platform', 'all', three)
+    expect(await run('push', `${registry.host}/copy:2`)).toMatchObject({ exitCode: 1 })
+    expect(await run('push', '-q', `${registry.host}/copy:1`)).toMatchObject({ exitCode: 0 })
+  })
+})
+
 describe('layers --platform', () => {
   it('reads another platform of a name, and asks no registry for an id', async () => {
     await run('pull', '-q', '--platform', 'all', name)
@@ -167,7 +186,7 @@ describe('cp to store:NAME@DIGEST', () => {
     const wrong = `store:app@${manifests.amd64}`
     const { exitCode, stderr } = await run('cp', name, wrong)
     expect(exitCode).toBe(1)
-    expect(stderr).toContain(`app@${manifests.amd64} cannot name other content: sha256:`)
+    expect(stderr).toContain(`app@${manifests.amd64}: what is copied has another digest: sha256:`)
     expect((await run('images', '-q')).stdout).toBe('')
     expect(await run('cp', '--platform', 'linux/amd64', name, wrong)).toMatchObject({ exitCode: 0 })
     const { stdout } = await run('inspect', '-f', '{{json .RepoDigests}}', manifests.amd64)

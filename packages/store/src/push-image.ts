@@ -83,10 +83,29 @@ export async function pushImage(
     referrers: options.referrers ? true : undefined,
     select: (index) => index.manifests.filter((entry) => keep.has(entry.digest)),
     onEvent: options.onEvent,
+  }).catch((error: unknown) => {
+    throw explained(error, reference, missing)
   })
   await target.tag(reference.tag ?? '', root, { signal: options.signal })
   await rememberPush(store, reference, root, record.image, options.now?.() ?? new Date())
   return { target: root, missing }
+}
+
+/** Most registries refuse an index of which they lack an entry: the error says which, and what can be done. */
+function explained(error: unknown, reference: Reference, missing: readonly string[]): unknown {
+  if (missing.length === 0 || !isKatmanError(error)) return error
+  const codes = error.details['registryCodes']
+  if (!Array.isArray(codes) || !codes.includes('MANIFEST_BLOB_UNKNOWN')) return error
+  const name = familiarReference(reference)
+  return new KatmanError(
+    'CONTENT_INCOMPLETE',
+    `the registry refuses ${name} as long as it lacks platforms, and these are not here: ${missing.join(', ')}`,
+    {
+      hint: 'pull them, too (--platform all), or push one platform (--platform)',
+      details: { reference: formatReference(reference), missing },
+      cause: error,
+    },
+  )
 }
 
 /** {@link rememberPush}, unless the store knows it. */
