@@ -189,6 +189,24 @@ describe('an upload', () => {
     expect(methods(registry)).toEqual(sent)
   })
 
+  it('tries each way once and no more when all are refused', async () => {
+    await using registry = await startMemoryRegistry()
+    registry.intercept = (request, response) => {
+      const { method, url = '' } = request
+      if (!url.includes('/uploads/')) return false
+      request.resume()
+      // A session is opened only for a request that could have done without.
+      if (method === 'POST' && url.includes('digest=')) {
+        response.writeHead(202, { location: '/v2/team/demo/blobs/uploads/1' }).end()
+      } else {
+        fail(response, 405, 'UNSUPPORTED', 'not this way')
+      }
+      return true
+    }
+    await expect(upload(registry, small)).rejects.toMatchObject({ details: { status: 405 } })
+    expect(methods(registry).length).toBeLessThan(10)
+  })
+
   it('sends all at once when chunks are taken and lost', async () => {
     await using registry = await startMemoryRegistry()
     registry.intercept = async (request, response) => {

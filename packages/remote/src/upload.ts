@@ -134,8 +134,10 @@ class Upload {
       this.#step = 'post'
       const answer = await this.#session.post()
       if (answer === 'done') return 'uploaded'
+      // It opens sessions after all, in its own manner.
+      this.#refused.set('post', undefined)
       this.#place = answer
-      this.#way = 'put'
+      this.#way = this.#refused.has('put') ? 'patch' : 'put'
       return undefined
     }
     if (this.#place === undefined) {
