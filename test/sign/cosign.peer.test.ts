@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { openMemoryStorage, serveRegistry } from '@katman/registry'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -112,6 +114,40 @@ for (const [title, start] of servers) {
         })
         const other = await run('verify', '--key', file('stranger.pub'), image)
         expect(other).toMatchObject({ exitCode: 1, stdout: '' })
+      })
+
+      it.each(['P-384', 'P-521', 'RSA'])('agree about other kinds of keys: %s', async (kind) => {
+        const pair =
+          kind === 'RSA'
+            ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+            : generateKeyPairSync('ec', { namedCurve: kind })
+        const plain = file(`${kind}.pem`)
+        await writeFile(plain, pair.privateKey.export({ format: 'pem', type: 'pkcs8' }))
+        const imported = ['import-key-pair', '--yes', '--key', plain]
+        const made = await cosign(...imported, '--output-key-prefix', file(kind))
+        expect(made, made.stderr).toMatchObject({ exitCode: 0 })
+        for (const words of [[classic], []]) {
+          const key = ['--key', file(`${kind}.key`)]
+          const signed = await cosign(...privateSign, ...words, ...key, pinned())
+          expect(signed, signed.stderr).toMatchObject({ exitCode: 0 })
+        }
+        const verified = await run(
+          'verify',
+          '--format',
+          'json',
+          '--key',
+          file(`${kind}.pub`),
+          image,
+        )
+        expect(verified, verified.stderr).toMatchObject({ exitCode: 0 })
+        expect((JSON.parse(verified.stdout) as { signatures: unknown[] }).signatures).toHaveLength(
+          2,
+        )
+        const other = `${image}-ours`
+        await copyToRegistry(testImages(), 'busybox:latest', other)
+        const ours = await run('sign', '--key', file(`${kind}.key`), other)
+        expect(ours, ours.stderr).toMatchObject({ exitCode: 0 })
+        await accepts(kind, other)
       })
 
       it('each signs with the key of the other, and both signatures stay', async () => {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import {
@@ -80,5 +80,18 @@ describe('readPrivateKey', () => {
     }
     const pem = formatPem('ENCRYPTED SIGSTORE PRIVATE KEY', Buffer.from(JSON.stringify(envelope)))
     await expect(readPrivateKey(pem, password(''))).rejects.toThrow(/out of bounds/)
+  })
+})
+
+describe('verifyBytes', () => {
+  it.each([
+    ['P-384', 'sha384', 'sha512'],
+    ['P-521', 'sha512', 'sha384'],
+    ['P-256', 'sha256', 'sha384'],
+  ])('knows the hash of a curve: %s with %s', (namedCurve, own, other) => {
+    const pair = generateKeyPairSync('ec', { namedCurve })
+    expect(verifyBytes(pair.publicKey, text, sign(own, text, pair.privateKey))).toBe(true)
+    expect(verifyBytes(pair.publicKey, text, sign(other, text, pair.privateKey))).toBe(false)
+    expect(verifyBytes(pair.publicKey, text, Buffer.from('no signature'))).toBe(false)
   })
 })

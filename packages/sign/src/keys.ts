@@ -13,7 +13,12 @@ import { formatPem, keyInvalid, parsePem } from './pem.ts'
 
 const lockedLabels = ['ENCRYPTED SIGSTORE PRIVATE KEY', 'ENCRYPTED COSIGN PRIVATE KEY']
 const plainLabels = ['PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY']
-const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1'])
+/** The curves of ECDSA keys, each with the hash of its size. */
+const curves = new Map([
+  ['prime256v1', 'sha256'],
+  ['secp384r1', 'sha384'],
+  ['secp521r1', 'sha512'],
+])
 
 /** A new key pair as PEM texts. */
 export interface KeyPair {
@@ -76,22 +81,26 @@ export function keyFingerprint(key: KeyObject): string {
     .digest('hex')
 }
 
-/** Signs with SHA-256 as cosign does (Ed25519 hashes by itself). ECDSA signatures are in DER. */
+/** Signs with SHA-256, which every reader tries (Ed25519 hashes by itself). ECDSA signatures are in DER. */
 export function signBytes(key: KeyObject, bytes: Uint8Array): Uint8Array {
-  return sign(hashFor(key), bytes, key)
+  return sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', bytes, key)
 }
 
-/** True when the signature of {@link signBytes} is right. */
+/** True for a signature of {@link signBytes}, and for one with the hash that cosign takes for a larger curve. */
 export function verifyBytes(key: KeyObject, bytes: Uint8Array, signature: Uint8Array): boolean {
-  try {
-    return verify(hashFor(key), bytes, key, signature)
-  } catch {
-    return false
-  }
+  return hashesFor(key).some((hash) => {
+    try {
+      return verify(hash, bytes, key, signature)
+    } catch {
+      return false
+    }
+  })
 }
 
-function hashFor(key: KeyObject): 'sha256' | null {
-  return key.asymmetricKeyType === 'ed25519' ? null : 'sha256'
+function hashesFor(key: KeyObject): readonly (string | null)[] {
+  if (key.asymmetricKeyType === 'ed25519') return [null]
+  const own = curves.get(key.asymmetricKeyDetails?.namedCurve ?? '')
+  return own === undefined || own === 'sha256' ? ['sha256'] : ['sha256', own]
 }
 
 function checked(what: string, read: () => KeyObject): KeyObject {
