@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
 import { openSync, closeSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -93,6 +93,26 @@ describe('one SIGINT', () => {
     expect(await end).toEqual({ exitCode: 143, signal: null, stderr: '' })
   })
 })
+
+describe('an older Node that starts the pinned one', () => {
+  const older = ['/usr/bin/node', '/usr/local/bin/node'].find((file) => isOlder(file))
+
+  it.skipIf(older === undefined)('hands on signals and the exit code', async () => {
+    const run = (...words: readonly string[]): ChildProcessWithoutNullStreams =>
+      spawn(older ?? '', [program, ...words], { env: environment() })
+    const child = run('login', '-u', 'alice', '--password-stdin', registry.host)
+    const end = ended(child)
+    await writeMuch(child, Buffer.alloc(256 * 1024, 'x'))
+    child.kill('SIGINT')
+    expect(await end).toEqual({ exitCode: 130, signal: null, stderr: '' })
+    expect((await ended(run('pull', '--nonsense'))).exitCode).toBe(125)
+  })
+})
+
+function isOlder(file: string): boolean {
+  const { stdout } = spawnSync(file, ['-p', 'process.versions.node'], { encoding: 'utf8' })
+  return typeof stdout === 'string' && Number.parseInt(stdout, 10) < 24
+}
 
 describe('an output that takes nothing', () => {
   it('ends the program quietly when its reader has gone, and not with success', async () => {

@@ -43,13 +43,24 @@ describe('help', () => {
 
   it.each([[['--help']], [['help']], [['-h']], [[]]])('of the program with %j', async (words) => {
     const { stdout, stderr } = await katman.run(...words)
-    for (const { path: own } of commands) {
-      if (own.length === 1) expect(stdout + stderr).toMatch(new RegExp(`^  ${own[0]} `, 'm'))
+    for (const { path: own, hidden } of commands) {
+      if (own.length === 1 && hidden !== true) expect(stdout + stderr).toMatch(new RegExp(`^  ${own[0]} `, 'm'))
     }
   })
 })
 
 describe('a mistake', () => {
+  it.each([
+    [['pull', '--platfrom', 'x', 'y'], 'katman', 'hint: --platform\n'],
+    [['image', 'rm', '--forc', 'y'], 'katman', 'hint: --force\n'],
+    [['pull', '--platfrom', 'x', 'y'], 'docker', "Run 'docker pull --help' for more information\n"],
+    [['pull', '--nonsense', 'y'], 'katman', "Run 'katman pull --help' for more information\n"],
+  ])('in an option (%j, as %s) ends with %s', async (words, called, ending) => {
+    const { exitCode, stderr } = await katman.runWith({ program: called }, ...words)
+    expect(exitCode).toBe(125)
+    expect(stderr.endsWith(ending)).toBe(true)
+  })
+
   it.each([
     ['pul', 'katman pull'],
     ['imagse', 'katman image'],
@@ -116,11 +127,11 @@ describe('the process', () => {
     expect(stderr).toMatch(/^docker: 'docker pull' requires 1 argument\n/)
   })
 
-  it('ends quietly when its reader goes away', async () => {
+  it('ends quietly when its reader goes away, as docker does', async () => {
     const child = start(program, ['--help'])
     child.stdout.destroy()
     const { exitCode, stderr } = await finish(child)
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect({ exitCode, stderr }).toEqual({ exitCode: 141, stderr: '' })
   })
 
   it('starts with the chosen root and makes it for its owner alone', async () => {

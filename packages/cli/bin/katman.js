@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts Katman from its TypeScript source under a Node that can run it: this one, or the pinned one beside it.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -22,8 +22,20 @@ if (major >= 24) {
   } else {
     const self = fileURLToPath(import.meta.url)
     const env = { ...process.env, KATMAN_PROGRAM: path.basename(process.argv[1] ?? 'katman') }
-    const result = spawnSync(pinned, [self, ...process.argv.slice(2)], { stdio: 'inherit', env })
-    process.exitCode = result.status ?? 1
+    const child = spawn(pinned, [self, ...process.argv.slice(2)], { stdio: 'inherit', env })
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+      process.on(name, () => {
+        // Ctrl-C reaches both of us, and twice would end the program before it has tidied up.
+        if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name)
+      })
+    }
+    child.on('error', (error) => {
+      process.stderr.write(`katman: ${pinned} does not start: ${error.message}\n`)
+      process.exitCode = 1
+    })
+    child.on('close', (code) => {
+      process.exitCode = code ?? 1
+    })
   }
 }
 

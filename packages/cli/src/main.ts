@@ -9,6 +9,7 @@ import { processOutput } from './output.ts'
 import { checkArgumentCount } from './terminal/argument-count.ts'
 import { parseArguments } from './terminal/arguments.ts'
 import { escapeTerminal } from './terminal/escape.ts'
+import type { FlagSpec } from './terminal/flags.ts'
 import { suggestNames } from './terminal/suggest.ts'
 import { version } from './version.ts'
 
@@ -192,9 +193,19 @@ async function withUsage(
 ): Promise<unknown> {
   if (!isKatmanError(error, 'USAGE_FLAG') && !isKatmanError(error, 'USAGE_ARGS')) return error
   const { commandHelp, renderUsageError } = await loadHelp()
-  const text = renderUsageError(error, commandHelp(called), { program }) ?? error.message
+  const help = commandHelp(called)
+  const text = renderUsageError(error, help, { program }) ?? error.message
   const exitCode = Number(error.details['exitCode'] ?? 1)
-  return new CommandFailure(text.trimEnd(), { exitCode, cause: error })
+  const hint = program === 'docker' ? '' : flagHint(error.message, help.flags ?? [])
+  return new CommandFailure(text.trimEnd() + hint, { exitCode, cause: error })
+}
+
+/** A line with the option that a misspelt one may have meant; docker has no such line. */
+function flagHint(message: string, flags: readonly FlagSpec[]): string {
+  const word = /^unknown flag: --(.+)$/.exec(message)?.[1]
+  const names = flags.filter(({ hidden }) => hidden !== true).map(({ name }) => name)
+  const [nearest] = word === undefined ? [] : suggestNames(word, names)
+  return nearest === undefined ? '' : `\nhint: --${nearest}`
 }
 
 async function loadHelp(): Promise<Help> {
