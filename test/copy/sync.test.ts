@@ -60,7 +60,7 @@ describe('sync', () => {
     const first = await sync(text)
     expect(first).toMatchObject({ exitCode: 0, stderr: '' })
     expect(first.stdout).toMatch(/^2 images: 2 copied \(1\.049MB\), 0 up to date$/m)
-    expect((await katman.run('tags', '-q', to())).stdout).toBe('1.0\n1.1\n')
+    expect((await katman.run('tags', '-q', to())).stdout).toBe('1.1\n1.0\n')
     requests.length = 0
     const second = await sync(text)
     expect(second.stdout).toBe(
