@@ -44,7 +44,8 @@ describe('help', () => {
   it.each([[['--help']], [['help']], [['-h']], [[]]])('of the program with %j', async (words) => {
     const { stdout, stderr } = await katman.run(...words)
     for (const { path: own, hidden } of commands) {
-      if (own.length === 1 && hidden !== true) expect(stdout + stderr).toMatch(new RegExp(`^  ${own[0]} `, 'm'))
+      if (own.length === 1 && hidden !== true)
+        expect(stdout + stderr).toMatch(new RegExp(`^  ${own[0]} `, 'm'))
     }
   })
 })
