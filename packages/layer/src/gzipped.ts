@@ -28,10 +28,12 @@ export async function* gzipped(source: Bytes, options: GzipOptions = {}): Bytes 
   let sum = 0
   let size = 0
   let dictionary: Buffer = Buffer.alloc(0)
-  const underWay: Promise<Buffer>[] = []
+  const underWay: PackedBlock[] = []
+  /** Blocks that are packed and may be filled again. */
+  const free: Buffer[] = []
   yield Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, level === 9 ? 2 : level === 1 ? 4 : 0, 255])
   try {
-    for await (const { block, isLast } of blocksOf(source)) {
+    for await (const { block, isLast } of blocksOf(source, free)) {
       signal?.throwIfAborted()
       sum = crc32(block, sum)
       size += block.length
@@ -43,13 +45,13 @@ export async function* gzipped(source: Bytes, options: GzipOptions = {}): Bytes 
       })
       // It is awaited below; until then a failure must not count as nobody's.
       packed.catch(() => {})
-      underWay.push(packed)
-      dictionary = block.subarray(-windowBytes)
-      if (underWay.length >= Math.max(workers, 1)) yield* first(underWay)
+      underWay.push({ block, packed })
+      dictionary = Buffer.from(block.subarray(-windowBytes))
+      if (underWay.length >= Math.max(workers, 1)) yield* first(underWay, free)
     }
-    while (underWay.length > 0) yield* first(underWay)
+    while (underWay.length > 0) yield* first(underWay, free)
   } finally {
-    await Promise.allSettled(underWay)
+    await Promise.allSettled(underWay.map(({ packed }) => packed))
   }
   const trailer = Buffer.alloc(8)
   trailer.writeUInt32LE(sum, 0)
@@ -57,23 +59,33 @@ export async function* gzipped(source: Bytes, options: GzipOptions = {}): Bytes 
   yield trailer
 }
 
-async function* first(underWay: Promise<Buffer>[]): Bytes {
-  const packed = await underWay[0]
-  void underWay.shift()
-  if (packed !== undefined) yield packed
+interface PackedBlock {
+  readonly block: Buffer
+  readonly packed: Promise<Buffer>
+}
+
+async function* first(underWay: PackedBlock[], free: Buffer[]): Bytes {
+  const [next] = underWay
+  if (next === undefined) return
+  const packed = await next.packed
+  underWay.shift()
+  free.push(next.block)
+  yield packed
 }
 
 /** The bytes cut into blocks of one size; at least one, and the last is known. */
 async function* blocksOf(
   source: Bytes,
+  free: Buffer[],
 ): AsyncIterable<{ readonly block: Buffer; readonly isLast: boolean }> {
-  let block = Buffer.allocUnsafe(blockBytes)
+  const take = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+  let block = take()
   let filled = 0
   for await (const chunk of source) {
     for (let at = 0; at < chunk.byteLength;) {
       if (filled === blockBytes) {
         yield { block, isLast: false }
-        block = Buffer.allocUnsafe(blockBytes)
+        block = take()
         filled = 0
       }
       const count = Math.min(blockBytes - filled, chunk.byteLength - at)
