@@ -126,8 +126,14 @@ describePeers(
       await run(goTool('regctl'), ...config)
       await run(
         goTool('regctl'),
-        ...['artifact', 'put', '--artifact-type', 'application/by-regctl', '--subject', target],
-        ...['--file', path.join(folder, 'sbom.json')],
+        'artifact',
+        'put',
+        '--artifact-type',
+        'application/by-regctl',
+        '--subject',
+        target,
+        '--file',
+        path.join(folder, 'sbom.json'),
       )
       await katman('cp', '--referrers', target, `oci:${path.join(folder, 'layout')}:x`)
       const theirs = path.join(folder, 'regctl-layout')
