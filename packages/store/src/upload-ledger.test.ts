@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseDigest } from '@katman/oci'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openFaultFiles } from '../test/fault-files.ts'
+import { type Locks, openFaultFiles } from '../test/fault-files.ts'
 import { openStore } from './open-store.ts'
 
 const digest = parseDigest(`sha256:${'7'.repeat(64)}`)
@@ -64,6 +64,34 @@ describe('the uploads of a store', () => {
       if (!files.hasFailed()) break
     }
     expect(failed).toBeGreaterThan(10)
+  })
+
+  it('can be taken again after a crash, at whatever call', async () => {
+    let crashes = 0
+    let remembered = 0
+    for (let at = 1; ; at++) {
+      const locks: Locks = new Map()
+      const files = openFaultFiles(locks, { kind: 'crash', at })
+      const repository = `crash-${at}`
+      const store = await openStore({ root, files }).catch(() => undefined)
+      const entry = await store?.uploads.take({ ...upload, repository }).catch(() => undefined)
+      await entry?.remember(location).catch(() => {})
+      await entry?.release({ keep: true }).catch(() => {})
+      const hasCrashed = files.hasFailed()
+      files.die()
+      if (store !== undefined && hasCrashed) crashes++
+
+      await using next = await openStore({ root, files: openFaultFiles(locks) })
+      const again = await next.uploads.take({ ...upload, repository })
+      expect(again).toBeDefined()
+      expect([undefined, location]).toContain(again?.location)
+      if (again?.location === location) remembered++
+      await again?.release({ keep: false })
+      expect((await next.check()).problems).toEqual([])
+      if (!hasCrashed) break
+    }
+    expect(crashes).toBeGreaterThan(10)
+    expect(remembered).toBeGreaterThan(1)
   })
 
   it('are collected after a week, unless somebody works on them', async () => {
