@@ -45,6 +45,14 @@ function runExample(
 }
 
 describe('the library', () => {
+  it('attaches files to an image as the example says', async () => {
+    const name = `${registry.host}/team/app`
+    const words = ['examples/attach-files.ts', name, 'application/x', 'README.md', 'examples']
+    const { code, text } = await runExample(words)
+    expect(text).toMatch(/^application\/x sha256:\w{64}\n$/)
+    expect(code).toBe(0)
+  })
+
   it('pulls into an OCI layout as the example says', async () => {
     const folder = path.join(scratch.folder, 'image')
     const name = `${registry.host}/team/app`

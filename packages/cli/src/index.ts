@@ -2,6 +2,7 @@
  * Katman as a library. Everything of the packages below is here under one name; `connect` opens the registries
  * with this user's settings and credentials.
  */
+export * from '@katman/artifact'
 export * from '@katman/layer'
 export * from '@katman/oci'
 export * from '@katman/remote'
