@@ -1,6 +1,12 @@
 import { X509Certificate } from '@sigstore/core'
 import { describe, expect, it } from 'vitest'
-import { createOwnSigstore, signedAt } from '../test/own-sigstore/own-sigstore.ts'
+import {
+  certificateBody,
+  type CertificateDraft,
+  newSerial,
+  signCertificate,
+} from '../test/own-sigstore/certificate.ts'
+import { createOwnSigstore, newPair, signedAt } from '../test/own-sigstore/own-sigstore.ts'
 import { leadsTo } from './certificate-chain.ts'
 
 const own = createOwnSigstore()
@@ -13,6 +19,15 @@ const middle = X509Certificate.parse(own.intermediatePem)
 const strangers = [stranger.rootPem, stranger.intermediatePem].map((pem) =>
   X509Certificate.parse(pem),
 )
+
+function certify(draft: Omit<CertificateDraft, 'from' | 'to'>): X509Certificate {
+  const [from, to] = [-60_000, 60_000].map((ms) => new Date(signedAt.getTime() + ms))
+  const body = certificateBody(
+    { ...draft, from: from ?? signedAt, to: to ?? signedAt },
+    newSerial(),
+  )
+  return X509Certificate.parse(Buffer.from(signCertificate(body, draft.issuer.privateKey)))
+}
 
 describe('leadsTo', () => {
   const at = signedAt
@@ -30,8 +45,17 @@ describe('leadsTo', () => {
     expect(leadsTo([root], leaf, { intermediates: strangers, at })).toBe(false)
   })
 
-  it('takes no certificate of a person for an authority', () => {
-    expect(leadsTo([leaf], leaf, { intermediates: [], at })).toBe(false)
+  it('takes no certificate for an authority that is none', () => {
+    const authority = { subject: 'root', ...newPair() }
+    const person = { subject: 'person', ...newPair() }
+    const victim = { subject: '', ...newPair() }
+    for (const isAuthority of [true, false]) {
+      const top = certify({ ...authority, issuer: authority, isAuthority: true })
+      const between = certify({ ...person, issuer: authority, isAuthority })
+      const last = certify({ ...victim, issuer: person })
+      expect(leadsTo([top], last, { intermediates: [between], at })).toBe(isAuthority)
+      expect(leadsTo([between], last, { intermediates: [], at })).toBe(isAuthority)
+    }
   })
 
   it('asks for the moment of signing', () => {
