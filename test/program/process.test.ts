@@ -127,6 +127,26 @@ describe('an output that takes nothing', () => {
     }
   })
 
+  it('leaves a store that is whole, and the next pull does the work', async () => {
+    const image = `${registry.host}/team/app:1`
+    const finish = async (words: readonly string[], input?: Buffer): Promise<Ended> => {
+      const child = start(...words)
+      child.stdin.end(input)
+      child.stdout.resume()
+      return ended(child)
+    }
+    const good = { exitCode: 0, signal: null, stderr: '' }
+    expect(await finish(['import', '-', image], Buffer.alloc(10240))).toEqual(good)
+    expect(await finish(['push', image])).toEqual(good)
+    expect(await finish(['rmi', image])).toEqual(good)
+    const child = start('pull', image)
+    child.stdout.destroy()
+    expect(await ended(child)).toEqual({ exitCode: 141, signal: null, stderr: '' })
+    expect(await finish(['fsck', '--hash'])).toEqual(good)
+    expect(await finish(['pull', image])).toEqual(good)
+    expect(await finish(['inspect', image])).toEqual(good)
+  })
+
   it.skipIf(process.platform !== 'linux')('is told in one line when it is full', async () => {
     for (const words of [['--help'], ['images'], ['pull', `${registry.host}/none`]]) {
       const full = openSync('/dev/full', 'w')

@@ -20,13 +20,17 @@ const graceMs = 5000
 export async function main(argv: readonly string[]): Promise<void> {
   const stop = new AbortController()
   const end = (failure: CommandFailure): void => {
-    if (stop.signal.aborted) process.exit(failure.exitCode)
+    if (stop.signal.aborted) return
     stop.abort(failure)
     // Whatever waits and does not hear of it must not keep the program.
     setTimeout(() => process.exit(failure.exitCode), graceMs)
   }
-  const onSignal = (name: NodeJS.Signals): void =>
-    end(new CommandFailure('', { exitCode: name === 'SIGINT' ? 130 : 143 }))
+  const onSignal = (name: NodeJS.Signals): void => {
+    const exitCode = name === 'SIGINT' ? 130 : 143
+    // Asked twice, it tidies up no more.
+    if (stop.signal.aborted) process.exit(exitCode)
+    end(new CommandFailure('', { exitCode }))
+  }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   const stderr = processOutput(process.stderr, 'stderr', end)
