@@ -135,6 +135,14 @@ describe('cp, pull and push with --referrers', () => {
     }
   })
 
+  it('leave a layout that is loaded as the image it is', async () => {
+    const layout = path.join(katman.folder, 'layout')
+    await run('cp', '--referrers', name(), `oci:${layout}:app`)
+    const loaded = await run('load', '-i', layout)
+    expect(loaded).toMatch(/^Loaded image/)
+    expect(loaded.trim().split('\n')).toHaveLength(1)
+  })
+
   it('bring them into the store and from there to another repository', async () => {
     const pulled = await run('pull', '--referrers', name())
     expect(pulled).toContain(`${sbom.digest.slice(7, 19)}: Referrer ${sbomType}`)

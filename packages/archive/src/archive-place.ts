@@ -1,4 +1,4 @@
-import type { Descriptor } from '@katman/oci'
+import { type Descriptor, isAttachmentTag } from '@katman/oci'
 import type { Source } from '@katman/transfer'
 
 /** What an archive holds under one entry: an image or an index, and its names, as they are written there. */
@@ -18,7 +18,7 @@ export const imageNameKey = 'io.containerd.image.name'
 /** Where the image layout has a tag, and some tools a whole name (image-spec annotations.md). */
 export const refNameKey = 'org.opencontainers.image.ref.name'
 
-/** The images of an `index.json`: one for each digest, with all its names. */
+/** The images of an `index.json`, without what is only attached to them: one for each digest, with all its names. */
 export function gatherImages(entries: readonly Descriptor[]): readonly ArchiveImage[] {
   interface Named {
     readonly descriptor: Descriptor
@@ -26,6 +26,7 @@ export function gatherImages(entries: readonly Descriptor[]): readonly ArchiveIm
   }
   const images = new Map<string, Named>()
   for (const { annotations, ...entry } of entries) {
+    if (isAttachment(annotations?.[refNameKey], entry)) continue
     const image: Named = images.get(entry.digest) ?? { descriptor: entry, names: [] }
     images.set(entry.digest, image)
     const name = annotations?.[imageNameKey] ?? annotations?.[refNameKey] ?? ''
@@ -33,4 +34,9 @@ export function gatherImages(entries: readonly Descriptor[]): readonly ArchiveIm
     if (/[:/]/.test(name)) image.names.push(name)
   }
   return [...images.values()]
+}
+
+/** Signatures and the like stand under tags of their own, or without a name and with their type. */
+function isAttachment(tag: string | undefined, { artifactType }: Descriptor): boolean {
+  return tag === undefined ? artifactType !== undefined : isAttachmentTag(tag)
 }

@@ -5,6 +5,7 @@ import {
   type Descriptor,
   familiarReference,
   type Index,
+  isAttachmentTag,
   isIndexType,
   isReference,
   KatmanError,
@@ -123,7 +124,7 @@ export async function openAllTags(
       const repository = remote.repository(place.reference)
       const opened: OpenedSource[] = []
       for await (const tag of repository.tags({ signal: context.signal })) {
-        if (isAttachmentName(tag)) continue
+        if (isAttachmentTag(tag)) continue
         opened.push(await openTag(repository, { ...place.reference, tag }, context))
       }
       return opened
@@ -188,19 +189,13 @@ async function openTyped(
 }
 
 const layoutName = 'org.opencontainers.image.ref.name'
-const attachmentName = /^sha(?:256|384|512)-[0-9a-f]{64,128}(?:\.(?:sig|att|sbom))?$/
-
-/** True for a tag under which something is attached to an image: by the tag scheme of referrers, or by cosign. */
-export function isAttachmentName(tag: string): boolean {
-  return attachmentName.test(tag)
-}
 
 /** The entries of a layout that are images and not what refers to them. */
 async function layoutImages(layout: OciLayout): Promise<readonly Descriptor[]> {
   const images: Descriptor[] = []
   for (const entry of await layout.entries()) {
     const name = entry.annotations?.[layoutName]
-    if (name !== undefined && isAttachmentName(name)) continue
+    if (name !== undefined && isAttachmentTag(name)) continue
     const isUnnamed = name === undefined && (await layout.has(entry))
     const bytes = isUnnamed ? await readVerified(layout, entry) : undefined
     if (bytes !== undefined && referrerFactOf(entry, bytes) !== undefined) continue

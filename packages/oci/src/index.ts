@@ -63,7 +63,13 @@ export {
   type Platform,
 } from './platform.ts'
 export { matchExactPlatforms, matchPlatforms, platformMatches } from './platform-match.ts'
-export { cosignTag, cosignTagKinds, describeReferrer, referrersTag } from './referrer.ts'
+export {
+  cosignTag,
+  cosignTagKinds,
+  describeReferrer,
+  isAttachmentTag,
+  referrersTag,
+} from './referrer.ts'
 export {
   canonicalName,
   defaultRegistry,

@@ -37,3 +37,8 @@ export const cosignTagKinds = ['sig', 'att', 'sbom'] as const
 export function cosignTag(subject: Digest, kind: (typeof cosignTagKinds)[number]): string {
   return `${digestAlgorithm(subject)}-${digestHex(subject)}.${kind}`
 }
+
+/** True for a tag under which something is attached to an image: the list of its referrers, or what cosign tags. */
+export function isAttachmentTag(tag: string): boolean {
+  return /^sha(?:256|384|512)-[0-9a-f]{64,128}(?:\.(?:sig|att|sbom))?$/.test(tag)
+}

@@ -4,6 +4,7 @@ import {
   type Descriptor,
   familiarName,
   familiarReference,
+  isAttachmentTag,
   isKatmanError,
   parseManifest,
   type Platform,
@@ -131,10 +132,9 @@ async function mayPull(job: PullJob, reference: Reference, root: Descriptor): Pr
 async function pullAllTags(job: PullJob, reference: Reference): Promise<void> {
   const tags: string[] = []
   try {
-    const { isAttachmentName } = await import('../copy-places.ts')
     for await (const tag of job.repository.tags({ signal: job.context.signal })) {
       // Signatures and the like lie under tags of their own: they are no images.
-      if (!isAttachmentName(tag)) tags.push(tag)
+      if (!isAttachmentTag(tag)) tags.push(tag)
     }
   } catch (error) {
     throw isKatmanError(error, 'NAME_UNKNOWN')

@@ -1,8 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import { familiarName, familiarReference, isDigest, type Reference } from '@katman/oci'
+import {
+  familiarName,
+  familiarReference,
+  isAttachmentTag,
+  isDigest,
+  type Reference,
+} from '@katman/oci'
 import type { Remote } from '@katman/remote'
 import type { Context } from '../context.ts'
-import { isAttachmentName } from '../copy-places.ts'
 import { CommandFailure, dockerText, plainFailure } from '../failure.ts'
 import type { SyncEntry, SyncFile } from '../sync/sync-entry.ts'
 import { readSyncFile } from '../sync/sync-file.ts'
@@ -81,7 +86,7 @@ async function referencesOf(
   if (wanted.allow.length > 0) {
     for await (const tag of remote.repository(source).tags({ signal })) {
       // What is attached to images comes with them.
-      if (!isAttachmentName(tag)) listed.push(tag)
+      if (!isAttachmentTag(tag)) listed.push(tag)
     }
   }
   return chooseTags(listed, wanted)
