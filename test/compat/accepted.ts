@@ -14,6 +14,16 @@ const helpReason =
   'help is in our own words; it lists what katman has, its own flags too (--dry-run, --tree), and no flag without effect'
 const commandsReason = 'the list names the commands katman has, described in our own words'
 
+const platformReason = 'the engine of the recording is too old for --platform here; katman has it'
+
+/** docker refuses the flag; Katman does the step, or says what is wrong with it in newer docker's words. */
+function platformSteps(what: Part): readonly string[] {
+  const done = ['push', 'load', 'inspect', 'image inspect', 'history']
+  const commands =
+    what === 'stderr' ? [...done, 'save', 'rmi'] : what === 'stdout' ? done : [...done, 'save']
+  return commands.map((command) => `${command} --platform`)
+}
+
 /** Every difference from docker that Katman means to have, with the reason. */
 export const accepted: readonly AcceptedDifference[] = [
   ...differences('one more line says which platforms there are', 'stderr', [
@@ -30,6 +40,14 @@ export const accepted: readonly AcceptedDifference[] = [
     'the engine of the recording is too old for the tree; katman has it',
     'exit code',
     ['images --tree'],
+  ),
+  ...differences(
+    'one more line says which platforms of the index are not here; this engine forgets the index',
+    'stdout',
+    ['push of one platform'],
+  ),
+  ...(['stdout', 'stderr', 'exit code'] as const).flatMap((what) =>
+    differences(platformReason, what, platformSteps(what)),
   ),
   ...differences(
     'a registry on loopback may speak plain http for every command, as for docker pull; docker wants --insecure here',

@@ -11,7 +11,7 @@ export function checkKatman(run: () => Promise<readonly Outcome[]>): void {
   const answers = new Map<string, Outcome>()
   beforeAll(async () => {
     for (const outcome of await run()) answers.set(outcome.id, outcome)
-  }, 300_000)
+  }, 900_000)
 
   it.each(steps)('$id', (step) => {
     const docker = recorded.get(step.id)

@@ -10,7 +10,8 @@ export interface ComparableOutcome {
 /** Takes out of an outcome what depends on the time, on luck or on the engine's inside. */
 export function normalise(step: Step, outcome: Outcome): ComparableOutcome {
   const clean = (text: string): string => {
-    const lines = dropEngineFields(settleProgress(hideAges(text.split('\n'))))
+    const shown = step.hides === 'digests' ? hideDigests(text) : text
+    const lines = dropEngineFields(settleProgress(hideAges(shown.split('\n'))))
     return (step.order === 'sorted' ? sortParts(lines) : lines).map(hideMoments).join('\n')
   }
   return {
@@ -46,7 +47,7 @@ function hideAges(lines: readonly string[]): string[] {
 }
 
 const PROGRESS =
-  /^([0-9a-f]{12}): (Pulling fs layer|Waiting|Verifying Checksum|Download complete|Pull complete|Already exists)$/
+  /^([0-9a-f]{12}): (Pulling fs layer|Preparing|Waiting|Verifying Checksum|Download complete|Pull complete|Already exists|Pushed|Layer already exists|Mounted from \S+)$/
 
 /**
  * Layers come in parallel, and docker may leave out passing states: kept are the announcement of each layer and its
@@ -54,10 +55,10 @@ const PROGRESS =
  */
 function settleProgress(lines: readonly string[]): string[] {
   const result: string[] = []
-  let block: Map<string, { announced: boolean; last: string }> | undefined
+  let block: Map<string, { announced: string | undefined; last: string }> | undefined
   const flush = (): void => {
     if (block === undefined) return
-    for (const [id, layer] of block) if (layer.announced) result.push(`${id}: Pulling fs layer`)
+    for (const [id, { announced }] of block) if (announced) result.push(`${id}: ${announced}`)
     for (const [id, layer] of block) result.push(`${id}: ${layer.last}`)
     block = undefined
   }
@@ -70,13 +71,19 @@ function settleProgress(lines: readonly string[]): string[] {
     }
     const [, id = '', state = ''] = match
     block ??= new Map()
-    const layer = block.get(id) ?? { announced: false, last: '' }
-    if (state === 'Pulling fs layer') layer.announced = true
+    const layer = block.get(id) ?? { announced: undefined, last: '' }
+    if (state === 'Pulling fs layer' || state === 'Preparing') layer.announced = state
     layer.last = state
     block.set(id, layer)
   }
   flush()
   return result
+}
+
+function hideDigests(text: string): string {
+  return text
+    .replaceAll(/sha256:[0-9a-f]{64}/g, 'sha256:HIDDEN')
+    .replaceAll(/ size: \d+$/gm, ' size: HIDDEN')
 }
 
 /** Where an engine keeps its layers is its own affair: the GraphDriver object is left out. */

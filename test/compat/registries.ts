@@ -1,3 +1,4 @@
+import { openMemoryStorage, serveRegistry } from '@katman/registry'
 import { startRegistry } from '../peers/registry.ts'
 import { fillRegistry } from './fill-registry.ts'
 import type { Catalog } from './fixtures.ts'
@@ -12,13 +13,15 @@ export interface Registries extends AsyncDisposable {
   readonly withPassword: string
   /** `127.0.0.1:PORT` of the one with Hub's search and no images. */
   readonly hub: string
+  /** `127.0.0.1:PORT` of the one that is empty at first and takes pushes. */
+  readonly empty: string
 }
 
 /** The user that the steps log in as. */
 const USER = 'alice'
 const PASSWORD = 'secret'
 
-/** Starts two real docker-registry programs. */
+/** Starts real docker-registry programs. */
 export async function startRealRegistries(catalog: Catalog, layout: string): Promise<Registries> {
   await using stack = new AsyncDisposableStack()
   const open = stack.use(await startRegistry())
@@ -27,17 +30,31 @@ export async function startRealRegistries(catalog: Catalog, layout: string): Pro
   await fillRegistry(open, catalog, layout)
   await fillRegistry(withPassword, legacyOnly(catalog), layout, authorization)
   const hub = stack.use(await startSmallHub())
-  return keep(stack.move(), { open: open.host, withPassword: withPassword.host, hub: hub.host })
+  const empty = stack.use(await startRegistry())
+  return keep(stack.move(), {
+    open: open.host,
+    withPassword: withPassword.host,
+    hub: hub.host,
+    empty: empty.host,
+  })
 }
 
-/** Starts two registries in this process: no other program is needed. */
+/** Starts registries in this process: no other program is needed. */
 export async function startSmallRegistries(catalog: Catalog): Promise<Registries> {
   await using stack = new AsyncDisposableStack()
   const open = stack.use(await startSmallRegistry(catalog))
   const credentials = `${USER}:${PASSWORD}`
   const withPassword = stack.use(await startSmallRegistry(legacyOnly(catalog), { credentials }))
   const hub = stack.use(await startSmallHub())
-  return keep(stack.move(), { open: open.host, withPassword: withPassword.host, hub: hub.host })
+  const empty = stack.adopt(await serveRegistry({ storage: openMemoryStorage() }), (one) =>
+    one.close(),
+  )
+  return keep(stack.move(), {
+    open: open.host,
+    withPassword: withPassword.host,
+    hub: hub.host,
+    empty: empty.host,
+  })
 }
 
 function keep(

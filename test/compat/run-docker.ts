@@ -22,7 +22,8 @@ export async function runDocker(
   const home = await mkdtemp(path.join(tmpdir(), 'katman-home-'))
   try {
     const env = {
-      PATH: process.env['PATH'],
+      // Not this machine's: docker would keep passwords in `pass` where that is installed.
+      PATH: path.join(home, 'bin'),
       HOME: home,
       DOCKER_HOST: dockerd.host,
       TZ: 'UTC',
@@ -41,10 +42,9 @@ export async function runDocker(
         registry: registries.open,
         authRegistry: registries.withPassword,
         hub: registries.hub,
-        masks: [
-          [dockerd.directory, '/ENGINE'],
-          [home, '/HOME'],
-        ],
+        empty: registries.empty,
+        home,
+        masks: [[dockerd.directory, '/ENGINE']],
       }),
     }
   } finally {

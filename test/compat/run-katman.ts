@@ -45,10 +45,9 @@ export async function runKatman(
       registry: registries.open,
       authRegistry: registries.withPassword,
       hub: registries.hub,
-      masks: [
-        [home, '/HOME'],
-        [directory, '/ENGINE'],
-      ],
+      empty: registries.empty,
+      home,
+      masks: [[directory, '/ENGINE']],
     })
   } finally {
     await rm(directory, { recursive: true, force: true })

@@ -15,6 +15,10 @@ export interface SequencePlace {
   readonly authRegistry: string
   /** `127.0.0.1:PORT` of the server with Hub's search. */
   readonly hub: string
+  /** `127.0.0.1:PORT` of the registry that is empty at first. */
+  readonly empty: string
+  /** The home folder of the run, empty at first. */
+  readonly home: string
   /** Texts that differ from run to run (folders), with the word to print instead. */
   readonly masks: readonly (readonly [text: string, word: string])[]
 }
@@ -23,6 +27,7 @@ export interface SequencePlace {
 const REGISTRY = '127.0.0.1:55555'
 const AUTH_REGISTRY = '127.0.0.1:55556'
 const HUB = '127.0.0.1:55557'
+const EMPTY = '127.0.0.1:55558'
 
 /** Runs every step in order, in one place, and returns what each printed. */
 export async function runSequence(
@@ -45,6 +50,8 @@ export async function runSequence(
         registry: REGISTRY,
         authRegistry: AUTH_REGISTRY,
         hub: HUB,
+        empty: EMPTY,
+        home: '/HOME',
       }),
       stdout: mask(result.stdout),
       stderr: mask(result.stderr),
@@ -54,13 +61,15 @@ export async function runSequence(
   return outcomes
 }
 
-type Hosts = Pick<SequencePlace, 'registry' | 'authRegistry' | 'hub'>
+type Hosts = Pick<SequencePlace, 'registry' | 'authRegistry' | 'hub' | 'empty' | 'home'>
 
 function fillLine(line: string, catalog: Catalog, hosts: Hosts): string {
   return line
     .replaceAll(/\bREG\b/g, hosts.registry)
     .replaceAll(/\bAUTH\b/g, hosts.authRegistry)
     .replaceAll(/\bHUB\b/g, hosts.hub)
+    .replaceAll(/\bEMPTY\b/g, hosts.empty)
+    .replaceAll('/HOME/', `${hosts.home}/`)
     .replaceAll('{hex}', '0'.repeat(64))
     .replaceAll('{long}', 'a'.repeat(256))
     .replaceAll(/\{(id|short|digest):([^{}]+)\}/g, (_all, kind: string, name: string) => {
@@ -79,6 +88,8 @@ function maskText(text: string, place: SequencePlace): string {
     .replaceAll(place.registry, REGISTRY)
     .replaceAll(place.authRegistry, AUTH_REGISTRY)
     .replaceAll(place.hub, HUB)
+    .replaceAll(place.empty, EMPTY)
+    .replaceAll(place.home, '/HOME')
     .replaceAll(encodeURIComponent(place.hub), encodeURIComponent(HUB))
   for (const [from, to] of place.masks) masked = masked.replaceAll(from, to)
   return masked

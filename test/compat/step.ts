@@ -4,7 +4,8 @@ export interface Step {
   readonly id: string
   /**
    * The words after `docker`, as typed: single quotes group, the rest is split at spaces. Replaced before it runs:
-   * `REG`, `AUTH` and `HUB` (the open registry, the one with a password, the one with a search), `{id:R:T}`, `{short:R:T}` (12 characters)
+   * `REG`, `AUTH`, `HUB` and `EMPTY` (the open registry, the one with a password, the one with a search, the one to
+   * push to), `/HOME/` (the run's own folder), `{id:R:T}`, `{short:R:T}` (12 characters)
    * and `{digest:R:T}` of a catalog name, `{hex}` (64 hex characters), `{long}` (a name that is too long).
    */
   readonly line: string
@@ -14,6 +15,11 @@ export interface Step {
    * blank lines; a table's header stays first.
    */
   readonly order?: 'sorted'
+  /**
+   * Digests and sizes of manifests are not compared: docker 20.10 writes a new manifest when it pushes, and an image
+   * that is made by `import` has the time in it.
+   */
+  readonly hides?: 'digests'
 }
 
 /** A difference from docker that is meant. The comparison fails when it is no longer there. */

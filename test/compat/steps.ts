@@ -1,3 +1,4 @@
+import { archiveSteps } from './steps/archive.ts'
 import { imagesSteps } from './steps/images.ts'
 import { inspectSteps } from './steps/inspect.ts'
 import { loginSteps } from './steps/login.ts'
@@ -5,6 +6,7 @@ import { manifestSteps } from './steps/manifest.ts'
 import { manifestListSteps } from './steps/manifest-list.ts'
 import { moveSteps } from './steps/move.ts'
 import { pullSteps } from './steps/pull.ts'
+import { pushSteps } from './steps/push.ts'
 import { removeSteps } from './steps/remove.ts'
 import { searchSteps } from './steps/search.ts'
 import { usageSteps } from './steps/usage.ts'
@@ -18,6 +20,8 @@ export const steps: readonly Step[] = [
   ...manifestSteps,
   ...manifestListSteps,
   ...moveSteps,
+  ...pushSteps,
+  ...archiveSteps,
   ...removeSteps,
   ...loginSteps,
   ...searchSteps,

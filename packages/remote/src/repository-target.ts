@@ -128,7 +128,7 @@ export function createRepositoryTarget(
     tagName: string,
     { signal }: CallOptions = {},
   ): Promise<Digest | undefined> {
-    return retrying({ clock, what: `manifest ${tagName}`, signal, onEvent }, async () => {
+    const asked = retrying({ clock, what: `manifest ${tagName}`, signal, onEvent }, async () => {
       const { response } = await session.expect(
         {
           ...shared,
@@ -138,13 +138,17 @@ export function createRepositoryTarget(
           headers: { accept: manifestAccept },
           signal,
         },
-        [200, 401, 403, 404],
+        [200, 404],
       )
       response.discard()
       const digest = response.headers.get('docker-content-digest')
       return response.status === 200 && digest !== undefined && isDigest(digest)
         ? digest
         : undefined
+    })
+    return asked.catch((error: unknown) => {
+      if (isKatmanError(error, 'DENIED') || isKatmanError(error, 'UNAUTHORIZED')) return undefined
+      throw error
     })
   }
 

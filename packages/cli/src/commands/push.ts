@@ -20,7 +20,7 @@ import {
 } from '@katman/store'
 import { clientReference } from '../client-reference.ts'
 import type { Context } from '../context.ts'
-import { CommandFailure, daemonFailure, plainFailure } from '../failure.ts'
+import { CommandFailure, daemonFailure, dockerText, plainFailure } from '../failure.ts'
 import { createPushLines, pushConcurrency } from '../push-lines.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
 import { createProgressLines } from '../terminal/progress-lines.ts'
@@ -105,10 +105,19 @@ async function pushOne(job: PushJob, name: ImageName): Promise<PushResult> {
       onEvent: shown.event,
     })
   } catch (error) {
-    throw plainFailure(error)
+    throw pushFailure(error)
   } finally {
     lines.finish()
   }
+}
+
+/** docker names no address when it lacks a password. */
+function pushFailure(error: unknown): CommandFailure {
+  const text = dockerText(error)
+  const found = /: (no basic auth credentials)$/.exec(text)
+  return found?.[1] === undefined
+    ? plainFailure(error)
+    : new CommandFailure(found[1], { cause: error })
 }
 
 function checkedArguments(

@@ -1,0 +1,53 @@
+import type { Step } from '../step.ts'
+
+/** push to a registry that is empty at first. docker writes a manifest of its own: digests are not compared. */
+export const pushSteps: readonly Step[] = [
+  { id: 'push setup: tag', line: 'tag REG/team/app:1 EMPTY/moved/app:1' },
+  { id: 'push', line: 'push EMPTY/moved/app:1', hides: 'digests' },
+  { id: 'push again', line: 'push EMPTY/moved/app:1', hides: 'digests' },
+  { id: 'push setup: tag 2', line: 'tag REG/team/app:2 EMPTY/moved/app:2' },
+  { id: 'push shared layers', line: 'push EMPTY/moved/app:2', hides: 'digests' },
+  { id: 'push -q', line: 'push -q EMPTY/moved/app:2' },
+  { id: 'push default tag unknown', line: 'push EMPTY/moved/app' },
+  { id: 'push setup: latest', line: 'tag REG/team/app:1 EMPTY/moved/app' },
+  { id: 'push default tag', line: 'push EMPTY/moved/app', hides: 'digests' },
+  { id: 'push default tag -q', line: 'push -q EMPTY/moved/app' },
+  { id: 'push -a', line: 'push -a EMPTY/moved/app', hides: 'digests' },
+  { id: 'push -a -q', line: 'push --all-tags --quiet EMPTY/moved/app' },
+  { id: 'push setup: mount', line: 'tag REG/team/app:1 EMPTY/mounted/app:1' },
+  { id: 'push mounts', line: 'push EMPTY/mounted/app:1', hides: 'digests' },
+  { id: 'push setup: real', line: 'tag REG/library/busybox EMPTY/real/busybox' },
+  { id: 'push of one platform', line: 'push EMPTY/real/busybox', hides: 'digests' },
+  { id: 'push --platform', line: 'push --platform linux/amd64 EMPTY/real/busybox' },
+  { id: 'push setup: no login', line: 'tag REG/team/legacy:1.0 AUTH/mine/legacy:1.0' },
+  { id: 'push without login', line: 'push AUTH/mine/legacy:1.0' },
+  { id: 'push two arguments', line: 'push a b' },
+  { id: 'push unknown flag', line: 'push --foo a' },
+  { id: 'push digests', line: 'images --digests EMPTY/mounted/app', hides: 'digests' },
+  { id: 'pull what was pushed', line: 'pull -q EMPTY/moved/app:1' },
+  {
+    id: 'manifest push setup',
+    line: 'manifest create --insecure EMPTY/moved/list:1 EMPTY/moved/app:1 EMPTY/real/busybox',
+  },
+  {
+    id: 'manifest push setup: annotate',
+    line: 'manifest annotate --os linux --arch arm64 EMPTY/moved/list:1 EMPTY/real/busybox',
+  },
+  {
+    id: 'manifest push',
+    line: 'manifest push --insecure EMPTY/moved/list:1',
+    hides: 'digests',
+  },
+  {
+    id: 'manifest push --purge',
+    line: 'manifest push --insecure --purge EMPTY/moved/list:1',
+    hides: 'digests',
+  },
+  { id: 'manifest push purged', line: 'manifest push --insecure EMPTY/moved/list:1' },
+  { id: 'manifest push two arguments', line: 'manifest push a b' },
+  { id: 'push done: rmi 1', line: 'rmi EMPTY/moved/app:1', hides: 'digests' },
+  { id: 'push done: rmi 2', line: 'rmi EMPTY/moved/app:2 EMPTY/moved/app', hides: 'digests' },
+  { id: 'push done: rmi mount', line: 'rmi EMPTY/mounted/app:1', hides: 'digests' },
+  { id: 'push done: rmi real', line: 'rmi EMPTY/real/busybox', hides: 'digests' },
+  { id: 'push done: rmi legacy', line: 'rmi AUTH/mine/legacy:1.0' },
+]
