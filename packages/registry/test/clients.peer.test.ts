@@ -75,7 +75,8 @@ async function digestIn(layout: string): Promise<string | undefined> {
 
 function runDocker(engine: DockerdPeer, words: readonly string[]): Promise<CommandResult> {
   return runCommand(dockerClient() ?? '', words, {
-    env: { PATH: process.env['PATH'], DOCKER_HOST: engine.host, HOME: engine.directory },
+    // Not this machine's PATH: docker would keep passwords in `pass` where that is installed.
+    env: { PATH: engine.directory, DOCKER_HOST: engine.host, HOME: engine.directory },
   })
 }
 
