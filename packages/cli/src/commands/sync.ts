@@ -7,11 +7,12 @@ import {
   type Reference,
 } from '@katman/oci'
 import type { Remote } from '@katman/remote'
+import { limit } from '@katman/transfer'
 import type { Context } from '../context.ts'
 import { CommandFailure, dockerText, plainFailure } from '../failure.ts'
 import type { SyncEntry, SyncFile } from '../sync/sync-entry.ts'
 import { readSyncFile } from '../sync/sync-file.ts'
-import { syncImage, type SyncOutcome, targetName } from '../sync/sync-image.ts'
+import { checkImage, syncImage, type SyncOutcome, targetName } from '../sync/sync-image.ts'
 import { chooseTags } from '../sync/tag-choice.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
 import { formatSize } from '../terminal/size.ts'
@@ -21,6 +22,9 @@ export interface SyncFlags {
   readonly quiet: boolean
   readonly scoped: boolean
 }
+
+/** Images that are looked at on both sides at the same time. */
+const concurrentChecks = 8
 
 /** `sync FILE [DESTINATION]` */
 export async function run(
@@ -67,11 +71,18 @@ async function syncEntry(job: Job, file: string, entry: SyncEntry): Promise<void
   if (references?.length === 0) {
     fail(job, `${where}${familiarName(entry.source)}`, new Error('no tag fits'))
   }
-  for (const reference of references ?? []) {
+  const slot = limit(concurrentChecks)
+  const checks = (references ?? []).map((reference) => {
+    const one = { context, remote, entry, reference, dryRun: job.flags.dryRun }
+    const check = slot(() => checkImage(one))
+    // It is told when its turn comes.
+    check.catch(() => {})
+    return { reference, check }
+  })
+  // One after the other: what images share moves once.
+  for (const { reference, check } of checks) {
     const name = `${shownSource(entry, reference)} -> ${shown(targetName(entry, reference))}`
-    const outcome = await attempt(job, `${where}${name}`, () =>
-      syncImage({ context, remote, entry, reference, dryRun: job.flags.dryRun }),
-    )
+    const outcome = await attempt(job, `${where}${name}`, async () => syncImage(await check))
     if (outcome !== undefined) tell(job, name, outcome)
   }
 }

@@ -1,5 +1,5 @@
 import { type Descriptor, type Digest, isDigest, isKatmanError, type Reference } from '@katman/oci'
-import type { Remote } from '@katman/remote'
+import type { Remote, RemoteRepository } from '@katman/remote'
 import { copyContent, type CopyEvent, type NamingTarget, type Target } from '@katman/transfer'
 import { admit } from '../admit.ts'
 import { collectPassed } from '../collect-passed.ts'
@@ -35,32 +35,48 @@ export function targetName({ target }: SyncEntry, reference: string): Reference 
   return { ...target, tag: target.tag ?? reference }
 }
 
-/** Copies one image to its target when that has another one, or none. Throws what copying throws. */
-export async function syncImage(job: SyncJob): Promise<SyncOutcome> {
+/** One image, looked at on both sides. */
+export interface CheckedImage {
+  readonly job: SyncJob
+  readonly content: ChosenContent
+  readonly target: RemoteRepository
+  readonly tag: string | undefined
+  /** The target has this very image under its name. */
+  readonly isThere: boolean
+}
+
+/** Finds what is to be copied and whether the target has it. Throws what asking throws, `POLICY_REJECTED`. */
+export async function checkImage(job: SyncJob): Promise<CheckedImage> {
   const { context, remote, entry, reference } = job
   const { signal } = context
   const from = remote.repository(entry.source)
   const found = await from.resolve(reference, { signal })
-  const chosen = await choosePlatforms(from, found, entry.platforms, { signal })
+  const content = await choosePlatforms(from, found, entry.platforms, { signal })
   await admit(context, {
     source: from,
     root: found,
     from: { registry: sourceName(entry, reference) },
-    ...(chosen.root === found ? {} : { chosen: async () => [chosen.root] }),
+    ...(content.root === found ? {} : { chosen: async () => [content.root] }),
   })
-  const to = remote.repository(entry.target, { mountSources: () => mountSources(entry) })
+  const target = remote.repository(entry.target, { mountSources: () => mountSources(entry) })
   const { tag } = targetName(entry, reference)
-  const isThere = await holds(to, tag, chosen.root, signal)
-  const digest = chosen.root.digest
+  return { job, content, target, tag, isThere: await holds(target, tag, content.root, signal) }
+}
+
+/** Copies an image to its target when that has another one, or none. Throws what copying throws. */
+export async function syncImage(checked: CheckedImage): Promise<SyncOutcome> {
+  const { job, content, target, tag, isThere } = checked
+  const { digest } = content.root
   // What refers to it may have changed all the same.
-  if (isThere && !entry.referrers) {
+  if (isThere && !job.entry.referrers) {
     return { state: 'up to date', digest, movedBlobs: 0, movedBytes: 0, mountedBlobs: 0 }
   }
-  const moved = await copy(job, chosen, to)
-  if (!job.dryRun && !isThere && tag !== undefined) await to.tag(tag, chosen.root, { signal })
+  const moved = await copy(job, content, target)
+  if (!job.dryRun && !isThere && tag !== undefined) {
+    await target.tag(tag, content.root, { signal: job.context.signal })
+  }
   const isSame = isThere && moved.movedBlobs + moved.mountedBlobs === 0
-  const state = isSame ? 'up to date' : 'copied'
-  return { state, digest, ...moved }
+  return { state: isSame ? 'up to date' : 'copied', digest, ...moved }
 }
 
 type Moved = Pick<SyncOutcome, 'movedBlobs' | 'movedBytes' | 'mountedBlobs'>
@@ -106,7 +122,7 @@ function asked(target: Target): Target {
 }
 
 async function holds(
-  target: NamingTarget & { resolve(tag: string, call: object): Promise<Descriptor> },
+  target: RemoteRepository,
   tag: string | undefined,
   root: Descriptor,
   signal: AbortSignal,
