@@ -14,6 +14,7 @@ import { type CertificateTrust, readTrustRoot } from './keyless.ts'
 import { signBytes } from './keys.ts'
 import { formatClaim } from './simple-signing.ts'
 import { formatStatement } from './statement.ts'
+import { tagBundle } from './tag-bundle.ts'
 import { signatureTag } from './tag-signatures.ts'
 import { verifyImage } from './verify-image.ts'
 
@@ -177,6 +178,21 @@ describe('a bundle that was signed with a certificate', () => {
     await refused(bundleFor({ change: (text) => text.replace('v0.3', 'v9.9') }), /media type/)
     const twice = bundleFor({ change: (text) => text.replace('{', '{"dsseEnvelope":{},') })
     await refused(twice, /duplicate key/)
+  })
+
+  it('may sign the manifest itself, without a message', async () => {
+    const certified = sigstore.certify(alice)
+    for (const [text, holds] of [
+      ['{"one":1}', true],
+      ['{"two":2}', false],
+    ] as const) {
+      const payload = Buffer.from(text)
+      const signature = signBytes(certified.privateKey, payload)
+      const annotations = sigstore.annotations(payload, signature, certified)
+      const bundle = tagBundle({ payload, signature, annotations }, certified.der)
+      if (holds) expect(await verify(bundle)).toHaveLength(1)
+      else await refused(bundle, /does not hold/)
+    }
   })
 
   it('does not pass where a key is asked, nor a bundle of a key where a certificate is', async () => {
