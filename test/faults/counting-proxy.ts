@@ -9,6 +9,8 @@ export interface CountingProxy extends AsyncDisposable {
   received: number
   /** Called as bytes of a client pass, with all that were sent so far. */
   onSent: ((sent: number) => void) | undefined
+  /** Resolves when no connection is left: what was on its way has arrived. */
+  quiet(): Promise<void>
   /** Resets every connection. */
   cut(): void
 }
@@ -16,11 +18,15 @@ export interface CountingProxy extends AsyncDisposable {
 export async function startCountingProxy(upstream: string): Promise<CountingProxy> {
   const { hostname, port } = new URL(`http://${upstream}`)
   const sockets = new Set<Socket>()
+  const waiting: (() => void)[] = []
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const behind = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
     for (const socket of [client, behind]) {
       sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
+      socket.once('close', () => {
+        sockets.delete(socket)
+        if (sockets.size === 0) for (const wake of waiting.splice(0)) wake()
+      })
       // A side that broke is told to the other by its end.
       socket.on('error', () => {})
     }
@@ -49,6 +55,9 @@ export async function startCountingProxy(upstream: string): Promise<CountingProx
     sent: 0,
     received: 0,
     onSent: undefined,
+    async quiet() {
+      if (sockets.size > 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    },
     cut,
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => {

@@ -45,6 +45,7 @@ describe('a push that is killed', () => {
         if (sent >= point) running.child.kill('SIGKILL')
       }
       expect(await running.finished).toMatchObject({ signal: 'SIGKILL' })
+      await proxy.quiet()
     }
     proxy.onSent = undefined
     const pushed = await katman(root, 'push', name)
