@@ -26,6 +26,8 @@ peers=(
 
 # One line each: the program, its module and the command in it, and the version. They go to /usr/local/bin.
 go_folder=/usr/local/bin
+# Not in PATH: docker makes a credential helper that it finds there its store, unasked.
+helper_folder=/usr/local/lib/katman-peers
 go_tools=(
   'crane github.com/google/go-containerregistry /cmd/crane v0.22.1'
   'regctl github.com/regclient/regclient /cmd/regctl v0.11.7'
@@ -96,7 +98,7 @@ apt_install() {
 }
 
 install_go_tools() {
-  local go built line name module command version
+  local go built line name module command version target
   go=$(command -v go || true)
   if [ -z "$go" ] && [ -x /usr/local/go/bin/go ]; then go=/usr/local/go/bin/go; fi
   if [ -z "$go" ]; then
@@ -105,8 +107,10 @@ install_go_tools() {
   fi
   for line in "${go_tools[@]}"; do
     read -r name module command version <<<"$line"
+    target=$go_folder/$name
+    case $name in docker-credential-*) target=$helper_folder/$name ;; esac
     # A tool of this version that is there already is taken as it is.
-    built=$("$go" version -m "$go_folder/$name" 2>/dev/null || true)
+    built=$("$go" version -m "$target" 2>/dev/null || true)
     if grep -qE "^[[:space:]]+mod[[:space:]]+$module[[:space:]]+$version([[:space:]]|\$)" <<<"$built"; then
       continue
     fi
@@ -118,7 +122,7 @@ install_go_tools() {
       exit 1
     fi
     # A command is built under the name of its folder.
-    install -m 755 "$work/bin/${command##*/}" "$go_folder/$name"
+    install -D -m 755 "$work/bin/${command##*/}" "$target"
   done
   install_policy_verdict "$go"
 }

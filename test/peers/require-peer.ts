@@ -60,7 +60,9 @@ export function dockerClient(): string | undefined {
  * @public
  */
 export function goTool(name: GoTool): string {
-  return path.join('/usr/local/bin', name)
+  // Not in PATH: docker makes a credential helper that it finds there its store, unasked.
+  const isHelper = name.startsWith('docker-credential-')
+  return path.join(isHelper ? '/usr/local/lib/katman-peers' : '/usr/local/bin', name)
 }
 
 /** Why these peers cannot be used here, and whether that is a failure in CI; undefined when all can. */

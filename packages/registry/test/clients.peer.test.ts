@@ -41,7 +41,7 @@ describePeers('skopeo', ['skopeo', 'images'], () => {
 })
 
 describePeers('docker', ['root', 'docker', 'dockerd', 'skopeo', 'images'], () => {
-  it('logs in, pulls, mounts, pushes and pulls again', async () => {
+  it('logs in, pulls, mounts, pushes, searches and pulls again', async () => {
     await using registry = await startRegistry('folder', { auth: { kind: 'bearer', users } })
     await using engine = await startDockerd()
     const docker = (...words: readonly string[]) => runDocker(engine, words)
@@ -58,6 +58,8 @@ describePeers('docker', ['root', 'docker', 'dockerd', 'skopeo', 'images'], () =>
     const pushed = succeeded(await docker('push', mine))
     expect(pushed).toContain('Mounted from library/alpine')
     const digest = /digest: (sha256:[0-9a-f]{64})/.exec(pushed)?.[1]
+    const found = await docker('search', '--format', '{{.Name}}', `${registry.host}/`)
+    expect(succeeded(found)).toBe('ayse/mine\nlibrary/alpine\n')
     succeeded(await docker('rmi', '--force', name, mine))
     expect(succeeded(await docker('pull', mine))).toContain(`Digest: ${digest}`)
   })

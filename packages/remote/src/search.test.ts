@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../test/support.ts'
 import type { HttpRequest, HttpTransport } from './http.ts'
+import type { Credential } from './credential.ts'
 import { createRemote, type Remote } from './remote.ts'
 import { defaultSettings, type RemoteSettings } from './settings.ts'
 
@@ -13,6 +14,7 @@ interface Asked {
 function openRemote(
   answers: Readonly<Record<string, readonly [status: number, challenge: string, body: string]>>,
   settings: Partial<RemoteSettings> = {},
+  credential: Credential = { kind: 'basic', username: 'a', password: 'b' },
 ): Remote & { readonly asked: Asked[] } {
   const asked: Asked[] = []
   const transport: HttpTransport = {
@@ -34,7 +36,7 @@ function openRemote(
   }
   const remote = createRemote({
     settings: { ...defaultSettings, ...settings },
-    credentials: { get: async () => ({ kind: 'basic', username: 'a', password: 'b' }) },
+    credentials: { get: async () => credential },
     userAgent: 'katman-test',
     clock: fakeClock(),
     transport,
@@ -58,6 +60,33 @@ describe('search', () => {
       { url: 'https://index.docker.io/v2/', authorization: undefined },
       { url: 'https://index.docker.io/v1/search?q=al+pine&n=3', authorization: basic },
     ])
+  })
+
+  it('takes an identity token to the token service, and a refused password, too', async () => {
+    const answers = {
+      'https://index.docker.io/v2/': [401, challenge, ''],
+      'https://auth.docker.io/token': [200, '', '{"token":"T"}'],
+      'https://index.docker.io/v1/search': found,
+    } as const
+    const identity = { kind: 'identity', username: 'a', token: 'I' } as const
+    await using remote = openRemote(answers, {}, identity)
+    const question = { registry: 'docker.io', term: 'x', limit: 1 }
+    await remote.search(question)
+    expect(remote.asked.slice(1)).toEqual([
+      { url: 'https://auth.docker.io/token', authorization: undefined },
+      { url: 'https://index.docker.io/v1/search?q=x&n=1', authorization: 'Bearer T' },
+    ])
+
+    const refusing = { ...answers, 'https://index.docker.io/v1/search': [401, challenge, ''] } as const
+    await using other = openRemote(refusing)
+    await expect(other.search(question)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    const scope = 'registry%3Acatalog%3Asearch'
+    expect(other.asked.map(({ url, authorization }) => [url, authorization]).slice(1, 4)).toEqual([
+      ['https://index.docker.io/v1/search?q=x&n=1', basic],
+      [expect.stringContaining(`https://auth.docker.io/token?`), basic],
+      ['https://index.docker.io/v1/search?q=x&n=1', 'Bearer T'],
+    ])
+    expect(other.asked[2]?.url).toContain(`scope=${scope}`)
   })
 
   it('asks who stands for Hub by the settings, never a mirror', async () => {
