@@ -77,7 +77,10 @@ describe('search', () => {
       { url: 'https://index.docker.io/v1/search?q=x&n=1', authorization: 'Bearer T' },
     ])
 
-    const refusing = { ...answers, 'https://index.docker.io/v1/search': [401, challenge, ''] } as const
+    const refusing = {
+      ...answers,
+      'https://index.docker.io/v1/search': [401, challenge, ''],
+    } as const
     await using other = openRemote(refusing)
     await expect(other.search(question)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
     const scope = 'registry%3Acatalog%3Asearch'
