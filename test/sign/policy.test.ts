@@ -195,7 +195,7 @@ describe('the signature policy', () => {
       await expectRefused(await under(policy, 'cp', image, place), /no signature exists/)
       await expectRefused(
         await under(policy, 'cp', '--dry-run', image, place),
-        /no signature exists|written whole/,
+        /no signature exists/,
       )
     }
     expect(await readdir(katman.folder)).not.toContain('layout')

@@ -1,4 +1,9 @@
 export type { ArchiveImage } from './archive-place.ts'
-export { type Archive, openArchive, type OpenArchiveOptions } from './open-archive.ts'
+export {
+  type Archive,
+  type ArchiveKind,
+  openArchive,
+  type OpenArchiveOptions,
+} from './open-archive.ts'
 export { type ImportOptions, openImport } from './open-import.ts'
 export { saveArchive, type SavedImage, type SaveOptions } from './save-archive.ts'

@@ -14,8 +14,16 @@ import { readOciArchive } from './oci-archive.ts'
 import { type SpoolOptions, unpackedWithin, writeSpool } from './spool.ts'
 import { openTarFile, type Piece, type TarFile } from './tar-file.ts'
 
+/** What an archive is: an unpacked OCI layout, one in a tar file, or a tar file with docker's `manifest.json`. */
+export type ArchiveKind = 'oci' | 'oci-archive' | 'docker-archive'
+
 /** An image archive as a place to copy from. */
-export interface Archive extends ArchivePlace, AsyncDisposable {}
+export interface Archive extends ArchivePlace, AsyncDisposable {
+  /** First as what it is read; a tar file can be both others at once. */
+  readonly kinds: readonly [ArchiveKind, ...ArchiveKind[]]
+  /** The path that was opened; undefined for a stream. */
+  readonly file: string | undefined
+}
 
 export interface OpenArchiveOptions extends SpoolOptions {
   /** Where a stream or a compressed archive is unpacked to, because it must be read twice. Default: the system's. */
@@ -39,7 +47,8 @@ export async function openArchive(
   options: OpenArchiveOptions = {},
 ): Promise<Archive> {
   if (typeof from === 'string' && (await isFolder(from))) {
-    return { ...(await openLayoutFolder(from)), async [Symbol.asyncDispose]() {} }
+    const folder = await openLayoutFolder(from)
+    return { ...folder, file: from, kinds: ['oci'], async [Symbol.asyncDispose]() {} }
   }
   const name = typeof from === 'string' ? from : 'standard input'
   const spool = path.join(options.temporary ?? tmpdir(), `katman-archive-${randomUUID()}`)
@@ -51,8 +60,10 @@ export async function openArchive(
   try {
     if (!isPlain) await unpack(from, spool, name, options)
     const tar = await openTarFile(file, name, options)
-    const content = await readContent(tar, options)
-    return { ...placeOf(tar, content), [Symbol.asyncDispose]: close }
+    const kinds = kindsOf(tar)
+    const content = await readContent(tar, kinds[0], options)
+    const opened = typeof from === 'string' ? from : undefined
+    return { ...placeOf(tar, content), file: opened, kinds, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw error
@@ -91,10 +102,17 @@ function placeOf(tar: TarFile, { images, find }: ArchiveContent): ArchivePlace {
   }
 }
 
-async function readContent(tar: TarFile, call: CallOptions): Promise<ArchiveContent> {
-  if (tar.find('oci-layout') !== undefined) return readOciArchive(tar)
-  if (tar.find('manifest.json') !== undefined) return readDockerArchive(tar, call)
+function kindsOf(tar: TarFile): Archive['kinds'] {
+  const isDocker = tar.find('manifest.json') !== undefined
+  if (tar.find('oci-layout') !== undefined) {
+    return isDocker ? ['oci-archive', 'docker-archive'] : ['oci-archive']
+  }
+  if (isDocker) return ['docker-archive']
   throw archiveInvalid(tar.name, 'it has neither oci-layout nor manifest.json')
+}
+
+function readContent(tar: TarFile, kind: ArchiveKind, call: CallOptions): Promise<ArchiveContent> {
+  return kind === 'oci-archive' ? readOciArchive(tar) : readDockerArchive(tar, call)
 }
 
 async function compressionOf(file: string): Promise<Compression> {

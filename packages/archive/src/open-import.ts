@@ -14,7 +14,7 @@ import {
 } from '@katman/oci'
 import { type Compression, gzipped, startOf } from '@katman/layer'
 import { type CallOptions, openMemoryPlace } from '@katman/transfer'
-import type { Archive } from './open-archive.ts'
+import type { ArchivePlace } from './archive-place.ts'
 import { type SpoolOptions, unpackedWithin, writeSpool } from './spool.ts'
 
 export interface ImportOptions extends SpoolOptions {
@@ -30,7 +30,10 @@ export interface ImportOptions extends SpoolOptions {
  * who indexes the layer. Throws what {@link unpackedWithin} and
  * {@link writeSpool} throw.
  */
-export async function openImport(from: Bytes, options: ImportOptions): Promise<Archive> {
+export async function openImport(
+  from: Bytes,
+  options: ImportOptions,
+): Promise<ArchivePlace & AsyncDisposable> {
   const spool = path.join(options.temporary ?? tmpdir(), `katman-import-${randomUUID()}`)
   const close = (): Promise<void> => rm(spool, { force: true })
   try {

@@ -1,9 +1,10 @@
 import { realpath } from 'node:fs/promises'
-import type { Descriptor, Reference } from '@katman/oci'
+import type { ArchiveKind } from '@katman/archive'
+import { type Descriptor, KatmanError, type Reference } from '@katman/oci'
 import type { PolicySubject } from '@katman/sign'
 import type { Source } from '@katman/transfer'
-import type { Context } from './context.ts'
-import type { PlaceName } from './copy-places.ts'
+import type { Context, Environment } from './context.ts'
+import type { OpenedSource, PlaceName } from './copy-places.ts'
 import { policyFile } from './policy-file.ts'
 
 /** An image that a command is about to take from somewhere. */
@@ -16,12 +17,14 @@ export interface Taken {
   readonly from: { readonly registry: Reference } | FilePlace
 }
 
-interface FilePlace {
-  readonly transport: 'oci' | 'oci-archive' | 'docker-archive'
-  /** Undefined for standard input. */
+/** An image in a file or folder. It must be admitted as each kind, and under each name. */
+export interface FilePlace {
+  readonly kinds: readonly ArchiveKind[]
+  /** The real path, as `fixedPath` gives it; undefined for standard input. */
   readonly file: string | undefined
-  readonly name?: string | undefined
-  /** Each must be admitted. */
+  /** The names it has there. */
+  readonly names: readonly string[]
+  /** Those of them that name an image anywhere. */
   readonly references?: readonly Reference[]
 }
 
@@ -40,21 +43,43 @@ export async function admit(context: Context, taken: Taken): Promise<void> {
   }
 }
 
-/** What a place of `cp` is to the policy. The local store holds only what was admitted. */
-export function policyPlace(place: PlaceName, reference?: Reference): Taken['from'] | undefined {
+/** What an opened place is to the policy. The local store is not asked about. */
+export function policyPlace(place: PlaceName, opened: OpenedSource): Taken['from'] | undefined {
   if ('reference' in place) {
-    return place.kind === 'store' ? undefined : { registry: reference ?? place.reference }
+    return place.kind === 'store' ? undefined : { registry: opened.reference ?? place.reference }
   }
-  const references = reference === undefined ? [] : [reference]
-  if (place.kind === 'stream') return { transport: 'docker-archive', file: undefined, references }
-  return { transport: place.kind, file: place.path, name: place.name, references }
+  const { found } = opened
+  if (found === undefined) throw new TypeError(`${opened.source.name}: nobody says what it is`)
+  const name = place.kind === 'stream' ? undefined : place.name
+  return name === undefined ? found : { ...found, names: [name] }
+}
+
+/**
+ * The path to open a file or folder by. Scopes of a policy are real paths: with a policy this is the real path, so that
+ * what is opened is what was judged. A path that leads nowhere stays, for opening to say so.
+ */
+export async function fixedPath(env: Environment, file: string): Promise<string> {
+  if (policyFile(env) === undefined) return file
+  return realpath(file).catch(() => file)
 }
 
 async function subjectsOf(from: Taken['from']): Promise<readonly PolicySubject[]> {
   const { fileSubject, registrySubject } = await import('@katman/sign')
   if ('registry' in from) return [registrySubject(from.registry)]
-  const { transport, file, name, references = [] } = from
-  const real = file === undefined ? '-' : await realpath(file)
-  const names = references.length === 0 ? [undefined] : references
-  return names.map((reference) => fileSubject(transport, real, { name, reference }))
+  const { kinds, file = '-', names, references = [] } = from
+  if (file !== '-' && (await realpath(file)) !== file) {
+    throw new KatmanError('POLICY_REJECTED', `Source image rejected: ${file} changed its place`, {
+      hint: 'try again when nobody moves it',
+      details: { file },
+    })
+  }
+  return kinds.flatMap((kind) =>
+    kind === 'docker-archive'
+      ? orNone(references).map((reference) => fileSubject(kind, file, { reference }))
+      : orNone(names).map((name) => fileSubject(kind, file, { name })),
+  )
+}
+
+function orNone<T>(list: readonly T[]): readonly (T | undefined)[] {
+  return list.length === 0 ? [undefined] : list
 }

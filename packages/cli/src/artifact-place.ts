@@ -6,7 +6,14 @@ import {
   type Source,
 } from '@katman/transfer'
 import type { Context } from './context.ts'
-import { narrowTo, openSource, parsePlace, placeInvalid, type PlaceName } from './copy-places.ts'
+import {
+  narrowTo,
+  type OpenedSource,
+  openSource,
+  parsePlace,
+  placeInvalid,
+  type PlaceName,
+} from './copy-places.ts'
 import { typedPlatform } from './host-platform.ts'
 
 /** Where artifacts go: a repository or a layout, with the tags to give. */
@@ -62,11 +69,16 @@ export async function openArtifact(
   typed: string,
   platform: string | undefined,
   stack: AsyncDisposableStack,
-): Promise<{ readonly source: Source; readonly root: Descriptor; readonly place: PlaceName }> {
+): Promise<{
+  readonly opened: OpenedSource
+  readonly source: Source
+  readonly root: Descriptor
+  readonly place: PlaceName
+}> {
   const place = parsePlace(typed)
   const opened = await openSource(context, place, stack)
   const root = platform ? await narrowTo(opened, typedPlatform(platform)) : opened.root
-  return { source: opened.source, root, place }
+  return { opened, source: opened.source, root, place }
 }
 
 function tagsOf(first: string | undefined, others: readonly string[]): readonly string[] {

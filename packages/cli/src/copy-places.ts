@@ -24,6 +24,7 @@ import {
   referrerFactOf,
   type Source,
 } from '@katman/transfer'
+import { type FilePlace, fixedPath } from './admit.ts'
 import type { Context } from './context.ts'
 import { standardInput } from './standard-input.ts'
 
@@ -38,6 +39,8 @@ export type PlaceName =
   /** `-`: an archive on standard input or output. */
   | { readonly kind: 'stream' }
 
+type ArchiveName = Exclude<PlaceName, { readonly reference: Reference } | { readonly kind: 'oci' }>
+
 /** Where a copy comes from: the place, what is copied, and the names it has there. */
 export interface OpenedSource {
   readonly source: Source
@@ -48,6 +51,8 @@ export interface OpenedSource {
   readonly tag: string | undefined
   /** False for entries of an index that the place lacks. */
   readonly has: (descriptor: Descriptor) => boolean | Promise<boolean>
+  /** What the signature policy is asked for a file or folder. */
+  readonly found?: FilePlace
 }
 
 const pathKinds = ['oci', 'oci-archive', 'docker-archive'] as const
@@ -85,7 +90,7 @@ export async function openSource(
       return openStored(store, withDefaultTag(place.reference))
     }
     case 'oci': {
-      const layout = await openOciLayout(place.path)
+      const layout = await openOciLayout(await fixedPath(context.env, place.path))
       const [only, second] = await layoutImages(layout)
       const root =
         place.name === undefined && only !== undefined && second === undefined
@@ -97,7 +102,7 @@ export async function openSource(
     case 'docker-archive':
     case 'stream': {
       const archive = await openTyped(context, place, stack)
-      const images = archive.images.map((image) => openArchived(archive, image))
+      const images = archive.images.map((image) => openArchived(archive, image, place))
       const name = place.kind === 'stream' ? undefined : place.name
       return chooseArchived(archive, images, name)
     }
@@ -138,7 +143,7 @@ export async function openAllTags(
         .map(({ record, reference }) => storedAs(store, record.target, reference))
     }
     case 'oci': {
-      const layout = await openOciLayout(place.path)
+      const layout = await openOciLayout(await fixedPath(context.env, place.path))
       const images = await layoutImages(layout)
       return images.map((entry) => openEntry(layout, entry))
     }
@@ -148,8 +153,8 @@ export async function openAllTags(
       const archive = await openTyped(context, place, stack)
       return archive.images.flatMap((image) =>
         image.names.length < 2
-          ? [openArchived(archive, image)]
-          : image.names.map((name) => openArchived(archive, { ...image, names: [name] })),
+          ? [openArchived(archive, image, place)]
+          : image.names.map((name) => openArchived(archive, { ...image, names: [name] }, place)),
       )
     }
   }
@@ -167,25 +172,33 @@ async function openTag(
 
 function openEntry(layout: OciLayout, entry: Descriptor): OpenedSource {
   const { annotations, ...root } = entry
+  const name = annotations?.[layoutName]
   return {
     source: layout,
     root,
     reference: undefined,
-    tag: annotations?.[layoutName],
+    tag: name,
     has: (one) => layout.has(one),
+    found: { kinds: ['oci'], file: layout.folder, names: name === undefined ? [] : [name] },
   }
 }
 
 async function openTyped(
   context: Context,
-  place: Exclude<PlaceName, { readonly reference: Reference } | { readonly kind: 'oci' }>,
+  place: ArchiveName,
   stack: AsyncDisposableStack,
 ): Promise<Archive> {
   if (place.kind === 'stream' && context.stdin.isTTY) {
     throw placeInvalid('-', 'standard input is a terminal: pipe an archive in')
   }
-  const from = place.kind === 'stream' ? standardInput(context) : place.path
-  return stack.use(await openArchive(from, { signal: context.signal }))
+  const from =
+    place.kind === 'stream' ? standardInput(context) : await fixedPath(context.env, place.path)
+  const archive = stack.use(await openArchive(from, { signal: context.signal }))
+  const { kinds } = archive
+  if (place.kind !== 'stream' && !kinds.includes(place.kind)) {
+    throw placeInvalid(`${place.kind}:${place.path}`, `it is no ${place.kind}, but ${kinds[0]}`)
+  }
+  return archive
 }
 
 const layoutName = 'org.opencontainers.image.ref.name'
@@ -232,7 +245,7 @@ function chooseArchived(
   )
 }
 
-function openArchived(archive: Archive, image: ArchiveImage): OpenedSource {
+function openArchived(archive: Archive, image: ArchiveImage, place: ArchiveName): OpenedSource {
   const [first] = image.names
   const reference =
     first === undefined || !isReference(first) ? undefined : withDefaultTag(parseReference(first))
@@ -242,6 +255,13 @@ function openArchived(archive: Archive, image: ArchiveImage): OpenedSource {
     reference,
     tag: reference?.tag,
     has: (descriptor) => archive.has(descriptor),
+    found: {
+      // As it was typed, and as it is read.
+      kinds: place.kind === 'stream' ? archive.kinds : [...new Set([place.kind, archive.kinds[0]])],
+      file: archive.file,
+      names: image.names,
+      references: reference === undefined ? [] : [reference],
+    },
   }
 }
 

@@ -22,9 +22,11 @@ export async function run(
 ): Promise<void> {
   try {
     await using stack = new AsyncDisposableStack()
-    const { source, root, place } = await openArtifact(context, name, flags.platform, stack)
-    const from = policyPlace(place)
-    if (from !== undefined) await admit(context, { source, root, from })
+    const artifact = await openArtifact(context, name, flags.platform, stack)
+    const { opened, source, root, place } = artifact
+    const from = policyPlace(place, opened)
+    const taken = { source, root: opened.root, chosen: async () => [root] }
+    if (from !== undefined) await admit(context, { ...taken, from })
     const { placed, unnamed } = await unpackArtifact(source, root, flags.output || '.', {
       keepOld: flags.keepOldFiles,
       signal: context.signal,

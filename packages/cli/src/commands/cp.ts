@@ -59,7 +59,7 @@ async function admitted(
   platform: Platform | undefined,
 ): Promise<CopyJob> {
   const root = platform === undefined ? opened.root : await narrowTo(opened, platform)
-  const place = policyPlace(source, opened.reference)
+  const place = policyPlace(source, opened)
   if (place !== undefined) {
     const chosen = platform === undefined ? {} : { chosen: async () => [root] }
     await admit(context, { source: opened.source, root: opened.root, from: place, ...chosen })

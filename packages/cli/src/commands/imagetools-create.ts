@@ -11,6 +11,7 @@ import {
 } from '@katman/oci'
 import type { Remote } from '@katman/remote'
 import { copyContent, openMemoryPlace } from '@katman/transfer'
+import { admit } from '../admit.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { parseAnnotations } from '../imagetools-annotations.ts'
@@ -68,6 +69,7 @@ async function create(
   const annotations = parseAnnotations(flags.annotation)
   const { preferIndex } = flags
   const draft = await draftIndex(sources, { annotations, platforms, preferIndex }, call)
+  for (const source of sources) await mayTake(context, source, draft)
   if (flags.dryRun) {
     context.stdout.write(`${Buffer.from(draft.bytes).toString('utf8')}\n`)
     return
@@ -80,6 +82,21 @@ async function create(
   if (flags.metadataFile !== undefined && pushed !== undefined) {
     await writeMetadata(flags.metadataFile, pushed, tags)
   }
+}
+
+/** The signature policy speaks of every source: of all of it, or of the entries that the new index has. */
+async function mayTake(context: Context, source: IndexSource, draft: IndexDraft): Promise<void> {
+  const { reference, repository, descriptor, document, bytes } = source
+  const { mediaType, digest, size } = descriptor
+  const taken = new Set(draft.parts.map(({ part }) => part.digest))
+  const entries = document.kind === 'index' ? document.manifests : []
+  const isWhole = draft.bytes === bytes
+  await admit(context, {
+    source: repository,
+    root: { mediaType, digest, size },
+    from: { registry: reference },
+    ...(isWhole ? {} : { chosen: async () => entries.filter((one) => taken.has(one.digest)) }),
+  })
 }
 
 /** Copies what the repository lacks, then the index, then names it. */

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { type Archive, type ArchiveImage, openArchive } from '@katman/archive'
 import {
   familiarReference,
@@ -9,7 +8,7 @@ import {
   withDefaultTag,
 } from '@katman/oci'
 import { loadImage, type Store } from '@katman/store'
-import { admit } from '../admit.ts'
+import { admit, fixedPath } from '../admit.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { hostPlatform } from '../host-platform.ts'
@@ -31,10 +30,9 @@ export async function run(context: Context, flags: LoadFlags): Promise<void> {
   try {
     const platforms = parsePlatforms(flags.platform)
     await using store = await context.openStore()
-    await using archive = await openArchive(input || standardInput(context), {
-      signal: context.signal,
-    })
-    for (const image of archive.images) await mayLoad(context, archive, image, input)
+    const from = input ? await fixedPath(context.env, input) : standardInput(context)
+    await using archive = await openArchive(from, { signal: context.signal })
+    for (const image of archive.images) await mayLoad(context, archive, image)
     for (const image of archive.images) {
       await loadOne(context, store, archive, image, platforms)
     }
@@ -43,19 +41,13 @@ export async function run(context: Context, flags: LoadFlags): Promise<void> {
   }
 }
 
-/** The signature policy sees a file as a docker archive, whatever it holds beside, and a folder as an OCI layout. */
-async function mayLoad(
-  context: Context,
-  archive: Archive,
-  image: ArchiveImage,
-  input: string | undefined,
-): Promise<void> {
-  const file = input || undefined
-  const isFolder = file !== undefined && (await stat(file)).isDirectory()
+/** The signature policy sees what was found: a file that is an OCI archive and a docker archive as both. */
+async function mayLoad(context: Context, archive: Archive, image: ArchiveImage): Promise<void> {
+  const { kinds, file } = archive
   await admit(context, {
     source: archive,
     root: image.descriptor,
-    from: { transport: isFolder ? 'oci' : 'docker-archive', file, references: namesOf(image) },
+    from: { kinds, file, names: image.names, references: namesOf(image) },
   })
 }
 

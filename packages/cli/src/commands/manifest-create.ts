@@ -7,6 +7,7 @@ import {
   withDefaultTag,
 } from '@katman/oci'
 import type { Remote } from '@katman/remote'
+import { admit } from '../admit.ts'
 import { readConfigPlatform } from '../config-platform.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
@@ -71,6 +72,7 @@ async function fetchEntry(
     if (document.kind === 'index') {
       throw new CommandFailure(`${formatReference(reference)} is a manifest list`)
     }
+    await admit(context, { source: repository, root: descriptor, from: { registry: reference } })
     const platform = await readConfigPlatform(repository, document, call)
     const { mediaType, digest, size } = descriptor
     return {

@@ -1,6 +1,7 @@
 import { canonicalName, formatReference, type Reference } from '@katman/oci'
 import type { Remote } from '@katman/remote'
 import { copyContent, openMemoryPlace } from '@katman/transfer'
+import { admit } from '../admit.ts'
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { documentJson } from '../manifest-json.ts'
@@ -46,6 +47,16 @@ async function pushList(
       .filter(({ reference }) => reference.registry === target.registry)
       .map(({ reference }) => reference.repository)
   const repository = remote.repository(target, { mountSources })
+  // The list may be older than the policy, and docker may have made it.
+  for (const { reference, descriptor } of entries) {
+    const { mediaType, digest, size } = descriptor
+    const root = { mediaType, digest, size }
+    await admit(context, {
+      source: remote.repository(reference),
+      root,
+      from: { registry: reference },
+    })
+  }
   for (const { reference, descriptor } of entries) {
     const { platform, mediaType, digest, size } = descriptor
     if (platform === undefined || platform.os === '' || platform.architecture === '') {
