@@ -95,7 +95,9 @@ async function expectRefused(
 
 describe('under a signature policy, imagetools create', () => {
   const create = (...words: readonly string[]): readonly string[] => [
-    ...['buildx', 'imagetools', 'create'],
+    'buildx',
+    'imagetools',
+    'create',
     ...words,
   ]
 
