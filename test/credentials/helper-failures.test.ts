@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
+import { openMemoryStorage, type RegistryServer, type RegistryStorage, serveRegistry } from '@katman/registry'
+import { mediaTypes, parseDigest } from '@katman/oci'
 import { loadCredentials } from '@katman/remote'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openProgram, type ProgramResult, type TestProgram } from '../program/run-in-process.ts'
@@ -10,14 +12,16 @@ import { openProgram, type ProgramResult, type TestProgram } from '../program/ru
 const program = path.resolve(import.meta.dirname, '../../packages/cli/bin/katman.js')
 let katman: TestProgram
 let registry: RegistryServer
+let storage: RegistryStorage
 let bin: string
 beforeEach(async () => {
   katman = await openProgram()
   bin = path.join(katman.folder, 'bin')
   await mkdir(bin)
   await mkdir(path.join(katman.folder, 'docker'))
+  storage = openMemoryStorage()
   registry = await serveRegistry({
-    storage: openMemoryStorage(),
+    storage,
     auth: { kind: 'bearer', users: { alice: 'secret' } },
   })
 })
@@ -119,7 +123,7 @@ describe('a credential helper that', () => {
   })
 
   it('hangs is given up, with all it holds open', async () => {
-    await install('odd', 'sleep 1000 & sleep 1000')
+    await install('odd', 'sleep 10 & sleep 10')
     const lines: string[] = []
     const credentials = await loadCredentials({
       env: { ...env(), DOCKER_CONFIG: path.join(katman.folder, 'docker') },
@@ -159,7 +163,15 @@ describe('a credential helper', () => {
     )
     expect(await login()).toEqual({ exitCode: 0, stdout: 'Login Succeeded\n', stderr: '' })
     await writeFile(log, '')
-    await run('pull', '-a', `${registry.host}/team/app`)
+    const bytes = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] }),
+    )
+    const digest = parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`)
+    const manifest = { digest, mediaType: mediaTypes.ociIndex, bytes }
+    await storage.manifests.put('team/app', manifest, undefined)
+    for (const tag of ['1', '2', '3']) await storage.tags.set('team/app', tag, digest)
+    const listed = await run('tags', '--format', '{{.Tag}}', `${registry.host}/team/app`)
+    expect(listed).toEqual({ exitCode: 0, stdout: '3\n2\n1\n', stderr: '' })
     expect(await readFile(log, 'utf8')).toBe('get\n')
   })
 
