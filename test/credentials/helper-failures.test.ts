@@ -3,7 +3,12 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { openMemoryStorage, type RegistryServer, type RegistryStorage, serveRegistry } from '@katman/registry'
+import {
+  openMemoryStorage,
+  type RegistryServer,
+  type RegistryStorage,
+  serveRegistry,
+} from '@katman/registry'
 import { mediaTypes, parseDigest } from '@katman/oci'
 import { loadCredentials } from '@katman/remote'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
