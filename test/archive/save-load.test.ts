@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -122,6 +123,14 @@ describe('save and load', () => {
       }
     },
   )
+
+  it('read a pipe that has a name, as a shell makes for <(…)', async () => {
+    await succeed('save', '-o', file('app.tar'), name)
+    execFileSync('/usr/bin/mkfifo', [file('pipe')])
+    const writing = spawn('/bin/sh', ['-c', `cat '${file('app.tar')}' > '${file('pipe')}'`])
+    expect((await load('-i', file('pipe')))[0]).toBe(`Loaded image: ${name}\n`)
+    if (writing.exitCode === null) await once(writing, 'close')
+  })
 
   it('name the images an archive has no names for', async () => {
     const id = (await succeed('images', '-q', '--no-trunc')).trim().split('\n')[0] ?? ''

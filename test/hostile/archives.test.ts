@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { openArchive, openImport } from '@katman/archive'
@@ -371,6 +371,68 @@ describe('an archive cut at any boundary', () => {
         /^(ARCHIVE_INVALID|BLOB_UNKNOWN)$/,
       )
     }
+    await expectNothingLeft()
+  })
+})
+
+describe('a folder', () => {
+  const layout = async (entries: readonly TarInput[] = oci()): Promise<void> => {
+    await mkdir(file('evil.tar/blobs/sha256'), { recursive: true })
+    for (const { name, content = '' } of entries) await writeFile(file(`evil.tar/${name}`), content)
+  }
+  const load = ['load', '-i', 'FILE'] as const
+
+  it('is loaded when it is an OCI layout, so what follows is refused for its fault', async () => {
+    await layout()
+    expect(await katman.run('load', '-i', file('evil.tar'))).toMatchObject({
+      exitCode: 0,
+      stdout: 'Loaded image: evil:1\n',
+    })
+  })
+
+  it.each<[string, string, () => Promise<void>]>([
+    [
+      'with a blob that is a link',
+      'LAYOUT_INVALID',
+      async () => {
+        const { name } = blob(plainLayer)
+        await rm(file(`evil.tar/${name}`))
+        await writeFile(file('outside'), plainLayer)
+        await symlink(file('outside'), file(`evil.tar/${name}`))
+      },
+    ],
+    [
+      'with a wrong blob',
+      'DIGEST_MISMATCH',
+      () => writeFile(file(`evil.tar/${blob(plainLayer).name}`), Buffer.alloc(plainLayer.length)),
+    ],
+    ['without a blob', 'BLOB_UNKNOWN', () => rm(file(`evil.tar/${blob(plainLayer).name}`))],
+    ['without its index', 'LAYOUT_INVALID', () => rm(file('evil.tar/index.json'))],
+    [
+      'of another version',
+      'LAYOUT_INVALID',
+      () => writeFile(file('evil.tar/oci-layout'), '{"imageLayoutVersion":"9"}'),
+    ],
+    [
+      'with a pipe for its marker',
+      'LAYOUT_INVALID',
+      async () => {
+        await rm(file('evil.tar/oci-layout'))
+        execFileSync('/usr/bin/mkfifo', [file('evil.tar/oci-layout')])
+      },
+    ],
+    [
+      'with a pipe for its index',
+      'LAYOUT_INVALID',
+      async () => {
+        await rm(file('evil.tar/index.json'))
+        execFileSync('/usr/bin/mkfifo', [file('evil.tar/index.json')])
+      },
+    ],
+  ])('%s is refused and leaves nothing', async (_, code, spoil) => {
+    await layout()
+    await spoil()
+    expect(await refusal(load)).toBe(code)
     await expectNothingLeft()
   })
 })

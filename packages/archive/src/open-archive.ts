@@ -21,7 +21,7 @@ export type ArchiveKind = 'oci' | 'oci-archive' | 'docker-archive'
 export interface Archive extends ArchivePlace, AsyncDisposable {
   /** First as what it is read; a tar file can be both others at once. */
   readonly kinds: readonly [ArchiveKind, ...ArchiveKind[]]
-  /** The path that was opened; undefined for a stream. */
+  /** The path that was opened; undefined for a stream, and for a pipe that has a name. */
   readonly file: string | undefined
 }
 
@@ -37,7 +37,7 @@ export interface ArchiveContent {
 }
 
 /**
- * Opens an archive: a file, bytes as they come, or the folder of an OCI layout. Plain, gzip, bzip2, xz or zstd. What has
+ * Opens an archive: a file or pipe, bytes as they come, or the folder of an OCI layout. Plain, gzip, bzip2, xz or zstd. What has
  * an `oci-layout` is read as an OCI layout, else as a docker archive (`manifest.json`). Nothing is trusted: digests and
  * sizes are checked by who copies. Throws `ARCHIVE_INVALID`, `ARCHIVE_UNKNOWN` when there is no such file,
  * `LAYOUT_INVALID`, `COMPRESSION_UNSUPPORTED`, `LAYER_TOO_LARGE`, `SPOOL_FULL`.
@@ -46,13 +46,15 @@ export async function openArchive(
   from: string | Bytes,
   options: OpenArchiveOptions = {},
 ): Promise<Archive> {
-  if (typeof from === 'string' && (await isFolder(from))) {
+  const kind = typeof from === 'string' ? await kindOf(from) : 'stream'
+  if (typeof from === 'string' && kind === 'folder') {
     const folder = await openLayoutFolder(from)
     return { ...folder, file: from, kinds: ['oci'], async [Symbol.asyncDispose]() {} }
   }
   const name = typeof from === 'string' ? from : 'standard input'
   const spool = path.join(options.temporary ?? tmpdir(), `katman-archive-${randomUUID()}`)
-  const isPlain = typeof from === 'string' && (await compressionOf(from)) === 'none'
+  const isPlain =
+    typeof from === 'string' && kind === 'file' && (await compressionOf(from)) === 'none'
   const file = isPlain ? from : spool
   const close = async (): Promise<void> => {
     if (!isPlain) await rm(spool, { force: true })
@@ -62,7 +64,7 @@ export async function openArchive(
     const tar = await openTarFile(file, name, options)
     const kinds = kindsOf(tar)
     const content = await readContent(tar, kinds[0], options)
-    const opened = typeof from === 'string' ? from : undefined
+    const opened = typeof from === 'string' && kind === 'file' ? from : undefined
     return { ...placeOf(tar, content), file: opened, kinds, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
@@ -70,8 +72,11 @@ export async function openArchive(
   }
 }
 
-async function isFolder(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => undefined))?.isDirectory() === true
+/** A pipe, as of a shell's `<(…)`, and a device can be read once only. */
+async function kindOf(file: string): Promise<'folder' | 'file' | 'stream'> {
+  const facts = await stat(file).catch(() => undefined)
+  if (facts === undefined || facts.isFile()) return 'file'
+  return facts.isDirectory() ? 'folder' : 'stream'
 }
 
 function placeOf(tar: TarFile, { images, find }: ArchiveContent): ArchivePlace {
@@ -140,7 +145,9 @@ async function unpack(
   name: string,
   options: SpoolOptions,
 ): Promise<void> {
-  const source: Bytes = typeof from === 'string' ? createReadStream(from) : from
+  const { signal } = options
+  const how = { highWaterMark: 1024 * 1024, ...(signal === undefined ? {} : { signal }) }
+  const source: Bytes = typeof from === 'string' ? createReadStream(from, how) : from
   try {
     await writeSpool(unpackedWithin(source, options), spool, options)
   } catch (error) {

@@ -93,10 +93,19 @@ async function writeOnce(file: string, text: string): Promise<void> {
   }
 }
 
+/** Far more than the marker of a layout has. */
+const maxMarkerBytes = 4096
+
 async function checkMarker(folder: string): Promise<void> {
   let version: unknown
+  const file = path.join(folder, 'oci-layout')
+  const stat = await lstat(file).catch(() => undefined)
+  // Opening a pipe would wait for ever.
+  if (stat !== undefined && !(stat.isFile() && stat.size <= maxMarkerBytes)) {
+    throw invalidLayout(folder, 'its oci-layout is no small file')
+  }
   try {
-    const marker: unknown = JSON.parse(await readFile(path.join(folder, 'oci-layout'), 'utf8'))
+    const marker: unknown = JSON.parse(await readFile(file, 'utf8'))
     version = (marker as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion
   } catch (cause) {
     throw invalidLayout(folder, 'it has no readable oci-layout file', cause)
