@@ -317,8 +317,13 @@ describe.each(archives)('an archive of %s', (_, code, make) => {
     ['cp oci-archive:', ['cp', 'oci-archive:FILE', 'store:evil:1']],
     ['cp docker-archive:', ['cp', 'docker-archive:FILE', 'store:evil:1']],
   ])('is refused by %s and leaves nothing', async (__, words) => {
-    await writeFile(file('evil.tar'), make())
-    expect(await refusal(words)).toBe(code)
+    const bytes = Buffer.from(make())
+    await writeFile(file('evil.tar'), bytes)
+    // cp also refuses an archive that is not of the kind that was typed.
+    const other = bytes.includes('oci-layout') ? 'docker-archive:' : 'oci-archive:'
+    const isOther = words.some((word) => word.startsWith(other))
+    const codes = isOther ? [code, 'PLACE_INVALID'] : [code]
+    expect(codes).toContain(await refusal(words))
     await expectNothingLeft()
   })
 })
