@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Descriptor, parsePlatform, parseReference } from '@katman/oci'
 import { type MadeImage, openWorkshop, type Workshop } from '../../test/made-images.ts'
-import { checkStore, loadImage, loadImages, pruneImages, pullImage, type Store } from '../index.ts'
+import {
+  checkStore,
+  loadImage,
+  loadImages,
+  pruneImages,
+  pullImage,
+  type Removal,
+  removeImage,
+  removePlatforms,
+  type Store,
+} from '../index.ts'
 
 // A removal of another process at the worst moments of a pull: behind the record of an image, before its names.
 
@@ -101,6 +111,55 @@ describe('a pull while another process prunes', () => {
       shown: parsePlatform('linux/amd64'),
     })
     await expectWhole()
+  })
+})
+
+describe('a pull while another process removes one platform of another name', () => {
+  const removals: readonly [string, (store: Store) => Promise<Removal>][] = [
+    ['by its id', (store) => removeImage(store, arm.id, { force: true })],
+    [
+      'by its name',
+      (store) => removePlatforms(store, 'app:1', [parsePlatform('linux/arm64')], { force: true }),
+    ],
+    [
+      'that the name shows',
+      (store) => removePlatforms(store, 'app:1', [parsePlatform('linux/amd64')], { force: true }),
+    ],
+  ]
+  it.each(removals)('keeps what was pulled: %s', async (how, remove) => {
+    const wanted = how === 'that the name shows' ? amd : arm
+    await pull(shop.store)
+    await shop.release()
+    await shop.place.tag('2', wanted.manifest)
+    await using remover = await shop.reopen()
+    const removal = await remove({
+      ...remover,
+      removeImage: async (id) => {
+        await using other = await shop.reopen()
+        await pullImage(other, shop.place, parseReference('app:2'), { platform: 'all' })
+        return remover.removeImage(id)
+      },
+    })
+    await shop.release()
+    expect(removal.lines).not.toContainEqual(expect.objectContaining({ kind: 'deleted' }))
+    await using collector = await shop.reopen()
+    await collector.collectGarbage({ minAgeMs: 0, without: removal.forgotten })
+    const images = await loadImages(shop.store)
+    expect(images.map(({ id }) => id).toSorted()).toEqual([amd.id, arm.id].toSorted())
+    expect(
+      images.find(({ id }) => id === wanted.id)?.tags.map(({ familiar }) => familiar),
+    ).toContain('app:2')
+    expect((await checkStore(shop.store, { level: 'hash' })).problems).toEqual([])
+  })
+
+  it.each(removals)('removes it when nobody pulls: %s', async (how, remove) => {
+    await pull(shop.store)
+    await shop.release()
+    await using remover = await shop.reopen()
+    const removal = await remove(remover)
+    expect(removal.forgotten).toHaveLength(1)
+    const images = await loadImages(remover)
+    expect(images.map(({ id }) => id)).toEqual([how === 'that the name shows' ? arm.id : amd.id])
   })
 })
 

@@ -182,12 +182,11 @@ export async function forgetImage(
   image: ImageView,
   shown: Digest = image.id,
 ): Promise<void> {
-  if ((await namesLeadingTo(state, image)).length > 0) {
-    state.forgotten.push(image.record.manifest.digest)
-  }
+  const isListed = (await namesLeadingTo(state, image)).length > 0
   state.users ??= countLayerUsers(state.images)
   const users = await state.users
   if (!state.options.dryRun && (await isNamedAfterRemoval(state, image))) return
+  if (isListed) state.forgotten.push(image.record.manifest.digest)
   state.images = state.images.filter((other) => other.id !== image.id)
   state.lines.push({ kind: 'deleted', digest: shown })
   const isUsed = usersOf(state, image).length > 0
@@ -208,7 +207,6 @@ export async function forgetImage(
 async function isNamedAfterRemoval(state: RemovalState, image: ImageView): Promise<boolean> {
   const { store } = state
   await store.removeImage(image.id)
-  if (state.forgotten.includes(image.record.manifest.digest)) return false
   const content = readNamedContent(store)
   for (const record of await store.references()) {
     if (state.known.has(keyOf(record))) continue
@@ -219,7 +217,8 @@ async function isNamedAfterRemoval(state: RemovalState, image: ImageView): Promi
   return false
 }
 
-function keyOf({ name, updatedAt, target, image }: ReferenceRecord): string {
+/** What identifies a name that was seen: one that is written again is new. */
+export function keyOf({ name, updatedAt, target, image }: ReferenceRecord): string {
   return `${name} ${updatedAt} ${target.digest} ${image}`
 }
 

@@ -15,6 +15,7 @@ import { type ImageName, type ImageView, loadImages } from './image-view.ts'
 import {
   createRemoval,
   forgetImage,
+  keyOf,
   namesLeadingTo,
   type Removal,
   type RemovalState,
@@ -128,6 +129,8 @@ async function nextShown(
 
 async function show(state: RemovalState, name: ImageName, next: ImageView): Promise<void> {
   const record = { ...name.record, image: next.id }
+  state.known.delete(keyOf(name.record))
+  state.known.add(keyOf(record))
   if (!state.options.dryRun) await state.store.setReference(record)
   const kind = name.reference.tag === undefined ? 'digests' : 'tags'
   state.images = state.images.map((image) => {
