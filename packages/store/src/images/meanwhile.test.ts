@@ -137,7 +137,7 @@ describe('a pull while another process removes one platform of another name', ()
       removeImage: async (id) => {
         await using other = await shop.reopen()
         await pullImage(other, shop.place, parseReference('app:2'), { platform: 'all' })
-        return remover.removeImage(id)
+        return await remover.removeImage(id)
       },
     })
     await shop.release()
