@@ -62,7 +62,7 @@ async function whyNotSigned(
   const acceptIdentity = (name: string): boolean => identityFits(identity, subject.reference, name)
   const whyNot = async (image: Descriptor): Promise<string | undefined> => {
     try {
-      await verifyImage(source, image, { ...call, ...trust, acceptIdentity })
+      await verifyImage(source, image, { ...call, ...trust, acceptIdentity, isOneEnough: true })
       return undefined
     } catch (error) {
       if (isKatmanError(error, 'SIGNATURE_UNKNOWN')) {

@@ -19,7 +19,9 @@ import {
 import { bundleInvalid, type Envelope, envelopeJson, parseEnvelope } from './dsse.ts'
 import { asObject } from './json-object.ts'
 import { keyFingerprint } from './keys.ts'
+import { signaturesFull } from './signatures-full.ts'
 import { signPredicate } from './statement.ts'
+import { type Unread, unread } from './unread.ts'
 
 /** The media type of a bundle, and the artifact type of the manifest that holds it. */
 export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
@@ -33,34 +35,58 @@ const bundlePrefix = 'application/vnd.dev.sigstore.bundle'
 const maxBundles = 100
 const maxBundleBytes = 1024 * 1024
 
-/** The bundles that refer to a content, as they are; none is no error. */
-export async function readBundles(
+/** The bundles that refer to a content, as they are; none is no error. One that does not read spoils no other. */
+export async function* readBundles(
   source: Source,
-  { digest }: Descriptor,
+  image: Descriptor,
   call: CallOptions = {},
-): Promise<readonly Uint8Array[]> {
-  if (!isReferrerSource(source)) return []
-  const bundles: Uint8Array[] = []
-  for (const referrer of (await source.referrers({ digest }, call)).slice(0, 10 * maxBundles)) {
-    if (bundles.length === maxBundles) break
-    const { artifactType = '', mediaType } = referrer
-    if (!artifactType.startsWith(bundlePrefix) || !isManifestType(mediaType)) continue
-    const manifest = parseManifest(await readVerified(source, referrer, call), mediaType)
-    if (manifest.kind !== 'manifest' || manifest.subject?.digest !== digest) continue
-    const [layer] = manifest.layers
-    const isBundle = layer?.mediaType.startsWith(bundlePrefix) && layer.size <= maxBundleBytes
-    if (layer !== undefined && isBundle) bundles.push(await readVerified(source, layer, call))
+): AsyncGenerator<Uint8Array | Unread> {
+  for (const referrer of await listBundles(source, image, call)) {
+    const bundle = await readBundle(source, image, referrer, call).catch(unread)
+    if (bundle !== undefined) yield bundle
   }
-  return bundles
 }
 
-/** Writes a bundle that was signed with a key, and lets it refer to the image. */
+/** What says that it is a bundle, not more than are looked at. */
+async function listBundles(
+  source: Source | Target,
+  { digest }: Descriptor,
+  call: CallOptions,
+): Promise<readonly Descriptor[]> {
+  if (!isReferrerSource(source)) return []
+  return (await source.referrers({ digest }, call))
+    .filter(({ artifactType = '', mediaType }) => {
+      return artifactType.startsWith(bundlePrefix) && isManifestType(mediaType)
+    })
+    .slice(0, maxBundles)
+}
+
+async function readBundle(
+  source: Source,
+  { digest }: Descriptor,
+  referrer: Descriptor,
+  call: CallOptions,
+): Promise<Uint8Array | undefined> {
+  const manifest = parseManifest(await readVerified(source, referrer, call), referrer.mediaType)
+  if (manifest.kind !== 'manifest' || manifest.subject?.digest !== digest) return undefined
+  const [layer] = manifest.layers
+  const isBundle = layer?.mediaType.startsWith(bundlePrefix) && layer.size <= maxBundleBytes
+  return layer !== undefined && isBundle ? readVerified(source, layer, call) : undefined
+}
+
+/**
+ * Writes a bundle that was signed with a key, and lets it refer to the image. Throws `SIGNATURES_FULL` when so many do that
+ * nobody would look at it.
+ */
 export async function addBundle(
   target: Target,
   image: Descriptor,
   signed: { readonly envelope: Envelope; readonly key: KeyObject; readonly now: Date },
   call: CallOptions = {},
 ): Promise<Descriptor> {
+  if ((await listBundles(target, image, call)).length === maxBundles) {
+    throw signaturesFull(target, image.digest, maxBundles)
+  }
   const hint = Buffer.from(keyFingerprint(signed.key), 'hex').toString('base64')
   const bundle = {
     mediaType: bundleType,

@@ -51,13 +51,14 @@ export async function signImage(
 async function verifiedLayouts(
   source: Source,
   image: Descriptor,
-  { key, identity, annotations = {}, signal }: SignOptions,
+  { key, identity, layouts, annotations = {}, signal }: SignOptions,
 ): Promise<ReadonlySet<SignatureLayout>> {
   const said = Object.keys(annotations).length
   try {
     const acceptIdentity = (name: string): boolean => name === identity
     const options = { keys: [key], signal, annotations, acceptIdentity }
-    const signatures = await verifyImage(source, image, options)
+    const where = layouts === undefined ? {} : { layouts }
+    const signatures = await verifyImage(source, image, { ...options, ...where })
     const same = signatures.filter((one) => Object.keys(one.annotations).length === said)
     return new Set(same.map(({ layout }) => layout))
   } catch (error) {

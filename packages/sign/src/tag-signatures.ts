@@ -15,7 +15,9 @@ import {
   readVerified,
   type Source,
 } from '@katman/transfer'
+import { signaturesFull } from './signatures-full.ts'
 import { simpleSigningType } from './simple-signing.ts'
+import { type Unread, unread } from './unread.ts'
 
 /** A payload with the signature over its bytes, as it lies beside an image. */
 export interface TagSignature {
@@ -37,27 +39,29 @@ export function signatureTag(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`
 }
 
-/** The signatures that lie under the tag of an image; none is no error. */
-export async function readTagSignatures(
+/** The signatures that lie under the tag of an image; none is no error. One that does not read spoils no other. */
+export async function* readTagSignatures(
   source: Source,
   digest: Digest,
   call: CallOptions = {},
-): Promise<readonly TagSignature[]> {
+): AsyncGenerator<TagSignature | Unread> {
   const manifest = await readTagManifest(source, digest, call)
-  const signatures: TagSignature[] = []
   for (const layer of manifest?.layers.slice(0, maxSignatures) ?? []) {
     const { annotations = {}, mediaType, size } = layer
-    const signature = annotations[signatureKey]
-    if (mediaType !== simpleSigningType || size > maxPayloadBytes || !signature) continue
-    const payload = await readVerified(source, layer, call)
-    signatures.push({ payload, signature: Buffer.from(signature, 'base64'), annotations })
+    const encoded = annotations[signatureKey]
+    if (mediaType !== simpleSigningType || size > maxPayloadBytes || !encoded) continue
+    const signature = Buffer.from(encoded, 'base64')
+    yield await readVerified(source, layer, call).then(
+      (payload) => ({ payload, signature, annotations }),
+      unread,
+    )
   }
-  return signatures
 }
 
 /**
  * Puts a signature beside those that are there. Registries have no lock, so it is looked for afterwards and put again when
- * someone who signed at the same moment replaced it. Throws `SIGNATURE_CONFLICT` when that does not end.
+ * someone who signed at the same moment replaced it. Throws `SIGNATURE_CONFLICT` when that does not end,
+ * `SIGNATURES_FULL` when there are so many that nobody would look at it.
  */
 export async function addTagSignature(
   target: Source & NamingTarget,
@@ -72,6 +76,7 @@ export async function addTagSignature(
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const known = (await readTagManifest(target, digest, call))?.layers ?? []
     if (known.some((one) => isSame(one, layer))) return
+    if (known.length >= maxSignatures) throw signaturesFull(target, digest, maxSignatures)
     const layers = [...known, layer]
     const config = place.add(mediaTypes.ociConfig, encode(configFor(layers)))
     const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers }

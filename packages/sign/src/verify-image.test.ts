@@ -94,7 +94,8 @@ describe('signImage and verifyImage', () => {
     const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers }
     const root = place.add(mediaTypes.ociManifest, Buffer.from(JSON.stringify(manifest)))
     await place.tag(signatureTag(image.digest), root)
-    await attach(payload)
+    // One more would not be seen: then signing says so.
+    await expect(attach(payload)).rejects.toMatchObject({ code: 'SIGNATURES_FULL' })
     await expect(verifyImage(place, image, { keys })).rejects.toMatchObject({
       code: 'SIGNATURE_INVALID',
     })

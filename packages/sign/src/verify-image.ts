@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type Descriptor, type Digest, isKatmanError, KatmanError } from '@katman/oci'
+import { type Descriptor, type Digest, KatmanError } from '@katman/oci'
 import { type CallOptions, readVerified, type Source } from '@katman/transfer'
 import { parseEnvelopeOf, readBundles } from './bundle-signatures.ts'
 import { signedBytes } from './dsse.ts'
@@ -15,6 +15,7 @@ import { parseClaim } from './simple-signing.ts'
 import { parseStatement, type Statement } from './statement.ts'
 import { certificateOf, intermediatesOf, tagBundle } from './tag-bundle.ts'
 import { readTagSignatures, type TagSignature } from './tag-signatures.ts'
+import { Unread, unread } from './unread.ts'
 
 /** How a signature lies beside its image: under a tag, or as a Sigstore bundle that refers to it. */
 export type SignatureLayout = 'tag' | 'bundle'
@@ -32,8 +33,10 @@ export interface VerifyOptions extends CallOptions {
   readonly acceptIdentity?: ((identity: string) => boolean) | undefined
   /** What a signature must say beside. */
   readonly annotations?: Readonly<Record<string, string>>
-  /** Where to look. Default: in both. */
+  /** Where to look, and in which order. Default: under the tag, then for bundles. */
   readonly layouts?: readonly SignatureLayout[]
+  /** Look no further when one signature holds. Default: all are looked at. */
+  readonly isOneEnough?: boolean
 }
 
 /** A signature that holds. */
@@ -50,7 +53,8 @@ export interface VerifiedSignature extends Statement {
 /**
  * The signatures of a manifest or index that one of the keys, or a certificate, made for exactly this digest: at least one. What was not
  * verified is never used, and what does not read counts as no signature. Throws `SIGNATURE_UNKNOWN` when nothing is
- * signed, `SIGNATURE_INVALID` when no signature holds, with the reason of each.
+ * signed, `SIGNATURE_INVALID` when no signature holds, with the reason of each. A place that does not answer matters only
+ * when nothing holds: then what it threw is thrown.
  */
 export async function verifyImage(
   source: Source,
@@ -58,34 +62,68 @@ export async function verifyImage(
   options: VerifyOptions,
 ): Promise<readonly VerifiedSignature[]> {
   const { digest } = image
-  const results: (VerifiedSignature | string)[] = []
-  for (const one of await readSignatures(source, image, options)) {
-    const check = async (): Promise<VerifiedSignature | string> =>
-      one instanceof Uint8Array
-        ? checkBundle(one, source, image, options)
-        : checkTagSignature(one, digest, options)
-    results.push(await check().catch(unreadable))
+  const verified: VerifiedSignature[] = []
+  const reasons: string[] = []
+  let unanswered: { readonly error: unknown } | undefined
+  for (const read of readers(source, image, options)) {
+    try {
+      for await (const one of read()) {
+        const result =
+          one instanceof Unread ? one : await check(one, source, image, options).catch(unread)
+        if (typeof result === 'string') reasons.push(result)
+        else if (result instanceof Unread) reasons.push(result.reason)
+        else verified.push(result)
+        if (options.isOneEnough && verified.length > 0) return verified
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      unanswered ??= { error }
+    }
   }
-  const verified = results.filter((result) => typeof result !== 'string')
   if (verified.length > 0) return verified
-  throw notVerified(
-    source,
-    digest,
-    results.filter((result) => typeof result === 'string'),
-  )
+  if (unanswered !== undefined) throw unanswered.error
+  throw notVerified(source, digest, reasons)
 }
 
+type Found = TagSignature | Uint8Array | Unread
+
 /** What lies beside the image: signatures under its tag, and bundles. */
-async function readSignatures(
+function readers(
   source: Source,
   image: Descriptor,
   { bundles, layouts = ['tag', 'bundle'], signal }: VerifyOptions,
-): Promise<readonly (TagSignature | Uint8Array)[]> {
-  if (bundles !== undefined) return bundles
+): readonly (() => AsyncIterable<Found> | Iterable<Found>)[] {
+  if (bundles !== undefined) return [() => bundles]
   const call = { signal }
-  const tagged = layouts.includes('tag') ? await readTagSignatures(source, image.digest, call) : []
-  const referring = layouts.includes('bundle') ? await readBundles(source, image, call) : []
-  return [...tagged, ...referring]
+  return layouts.map((layout) =>
+    readable(() =>
+      layout === 'tag'
+        ? readTagSignatures(source, image.digest, call)
+        : readBundles(source, image, call),
+    ),
+  )
+}
+
+/** Ends with a reason when the list of signatures itself does not read. */
+function readable(read: () => AsyncIterable<Found>): () => AsyncIterable<Found> {
+  return async function* found() {
+    try {
+      yield* read()
+    } catch (error) {
+      yield unread(error)
+    }
+  }
+}
+
+function check(
+  one: TagSignature | Uint8Array,
+  source: Source,
+  image: Descriptor,
+  options: VerifyOptions,
+): Promise<VerifiedSignature | string> {
+  return one instanceof Uint8Array
+    ? checkBundle(one, source, image, options)
+    : checkTagSignature(one, image.digest, options)
 }
 
 const otherKey = 'a signature was not made with the key, or what it signs was changed'
@@ -173,19 +211,6 @@ function whyUnwanted(
   )
   return missing === undefined ? undefined : `a signature does not say ${missing.join('=')}`
 }
-
-/** What does not read is no signature. Anything else that goes wrong is no answer. */
-function unreadable(error: unknown): string {
-  if (isKatmanError(error) && unreadableCodes.has(error.code)) return error.message
-  throw error
-}
-
-const unreadableCodes = new Set([
-  'SIGNATURE_INVALID',
-  'BUNDLE_INVALID',
-  'JSON_INVALID',
-  'KEY_INVALID',
-])
 
 function notVerified(source: Source, digest: Digest, reasons: readonly string[]): KatmanError {
   if (reasons.length === 0) {
