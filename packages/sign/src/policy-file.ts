@@ -10,10 +10,11 @@ import {
 import { asObject } from './json-object.ts'
 import type { Policy, PolicyBytes, Requirement, SigstoreRequirement } from './policy.ts'
 import type { IdentityRule } from './policy-identity.ts'
+import { whyNoScope } from './scope-grammar.ts'
 
 /**
  * Reads a policy file (containers-policy.json(5)) strictly: an unknown field, a field given twice or anything of a wrong kind
- * refuses the whole file. Throws `POLICY_INVALID`, `JSON_INVALID`.
+ * refuses the whole file; so does a scope that can speak of no image. Throws `POLICY_INVALID`, `JSON_INVALID`.
  */
 export function parsePolicy(bytes: Uint8Array, file: string): Policy {
   const reader = new PolicyReader(file)
@@ -26,6 +27,10 @@ export function parsePolicy(bytes: Uint8Array, file: string): Policy {
     const byScope = Object.entries(reader.anyObject(scopes, where)).map(
       ([scope, list]) => [scope, reader.requirements(list, `${where}.${scope}`)] as const,
     )
+    for (const [scope] of byScope) {
+      const reason = whyNoScope(transport, scope)
+      if (reason !== undefined) throw reader.fail(`${where}.${scope}`, reason)
+    }
     transports.set(transport, new Map(byScope))
   }
   return { file, default: reader.requirements(root['default'], 'default'), transports }
