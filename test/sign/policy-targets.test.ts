@@ -133,6 +133,46 @@ describe('under a signature policy, imagetools create', () => {
   })
 })
 
+describe('under a signature policy, a mirror', () => {
+  it('is enough when it has image and signature, though the registry itself is away', async () => {
+    const away = '127.0.0.1:9'
+    await sign(image)
+    await mkdir(file('.config/containers'), { recursive: true })
+    await writeFile(
+      file('.config/containers/registries.conf'),
+      `[[registry]]
+location = "${away}"
+insecure = true
+[[registry.mirror]]
+location = "${registry.host}"
+insecure = true
+`,
+    )
+    const policy = {
+      default: reject,
+      transports: {
+        docker: {
+          [away]: [
+            {
+              type: 'sigstoreSigned',
+              keyPath: file('own.pub'),
+              signedIdentity: {
+                type: 'remapIdentity',
+                prefix: away,
+                signedPrefix: registry.host,
+              },
+            },
+          ],
+        },
+      },
+    }
+    await expectAccepted(under(policy, 'pull', '-q', `${away}/team/app:both`))
+    await addIndex(storage, entries.slice(0, 1), 'unsigned')
+    const unsigned = await under(policy, 'pull', '-q', `${away}/team/app:unsigned`)
+    expect(unsigned).toMatchObject({ exitCode: 1 })
+  })
+})
+
 describe('under a signature policy, docker manifest', () => {
   it('creates and pushes lists of signed images only', async () => {
     const list = `${registry.host}/team/list:1`
