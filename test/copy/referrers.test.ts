@@ -158,6 +158,29 @@ describe('cp, pull and push with --referrers', () => {
   })
 })
 
+describe('what cosign attached by tags', () => {
+  it('travels through the store: pull --referrers, gc, push --referrers', async () => {
+    const tag = cosignTag(index.digest, 'att')
+    expect(await run('pull', '--platform', 'all', '--referrers', name())).toContain(
+      `${cosigned.digest.slice(7, 19)}: Referrer ${tag}`,
+    )
+    expect(await run('referrers', `store:${name()}`)).toContain(`tag ${tag}`)
+    await run('gc', '--min-age', '0s')
+    expect(await run('fsck', '--hash')).toMatch(/clean\n$/)
+    const again = `${registry.host}/again/app:1`
+    await run('tag', name(), again)
+    await run('push', '--referrers', again)
+    expect(await run('referrers', again)).toContain(`tag ${tag}`)
+  })
+
+  it('travels with cp into the store and out of it', async () => {
+    await run('cp', '-q', '--referrers', name(), 'store:local/app:1')
+    const again = `${registry.host}/again/app:1`
+    await run('cp', '-q', '--referrers', 'store:local/app:1', again)
+    expect(await run('referrers', again)).toContain(`tag ${cosignTag(index.digest, 'att')}`)
+  })
+})
+
 describe('push --referrers', () => {
   it('pushes what refers to an image that was pushed before', async () => {
     await run('pull', '--platform', 'all', '--referrers', name())

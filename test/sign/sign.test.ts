@@ -44,6 +44,24 @@ async function newKey(name: string): Promise<void> {
   await writeFile(file(`${name}.pub`), pair.publicKey.export({ format: 'pem', type: 'spki' }))
 }
 
+describe('a signature under the tag of an image', () => {
+  it('travels through the store with pull --referrers and push --referrers', async () => {
+    const again = `${registry.host}/again/app:1`
+    const steps = [
+      ['sign', '--layout', 'tag', '--key', file('own.key'), image],
+      ['pull', '--platform', 'all', '--referrers', image],
+      ['verify', '--key', file('own.pub'), `store:${image}`],
+      ['tag', image, again],
+      ['push', '--referrers', again],
+      ['verify', '--key', file('own.pub'), again],
+    ]
+    for (const step of steps) {
+      const result = await run(...step)
+      expect(result, `${step.join(' ')}: ${result.stderr}`).toMatchObject({ exitCode: 0 })
+    }
+  })
+})
+
 describe('generate-key-pair', () => {
   it('never replaces a key', async () => {
     const before = await readFile(file('own.key'), 'utf8')

@@ -1,7 +1,6 @@
 import { type Descriptor, isIndexType, isManifestType } from '@katman/oci'
-import { copyContent, type CopyResult, type Target } from '@katman/transfer'
-import { type CopyJob, copyOptions, hasCosignTags } from './copy-job.ts'
-import { findCosignTags } from './cosign-tags.ts'
+import { copyContent, type Target } from '@katman/transfer'
+import { type CopyJob, copyOptions } from './copy-job.ts'
 import { formatSize } from './terminal/size.ts'
 
 /** What a copy would do, counted. */
@@ -46,10 +45,7 @@ export function openDryRun(target: Target, mountFrom: string | undefined): DryRu
         note(mountFrom !== undefined && isBlob(descriptor) ? 'mount' : 'missing', descriptor),
     }
     const options = await copyOptions(job, () => {})
-    const result = await copyContent(opened.source, asked, root, options)
-    for (const attached of await cosignTagsOf(job, result)) {
-      await copyContent(opened.source, asked, attached, { signal: context.signal })
-    }
+    await copyContent(opened.source, asked, root, options)
   }
 
   return {
@@ -61,18 +57,6 @@ export function openDryRun(target: Target, mountFrom: string | undefined): DryRu
       return `to move: ${text('missing')}${mounts}, already there: ${text('present')}`
     },
   }
-}
-
-async function cosignTagsOf(
-  { flags, opened, source, context }: CopyJob,
-  { root, manifests }: CopyResult,
-): Promise<readonly Descriptor[]> {
-  if (!flags.referrers || !hasCosignTags(source)) return []
-  const subjects = [root, ...manifests.map((one) => one.descriptor)].map(({ digest }) => digest)
-  const resolve = (tag: string): Promise<Descriptor> =>
-    opened.source.resolve(tag, { signal: context.signal })
-  const found = await findCosignTags(resolve, [...new Set(subjects)])
-  return found.map(({ descriptor }) => descriptor)
 }
 
 function isBlob({ mediaType }: Descriptor): boolean {

@@ -64,11 +64,6 @@ export async function presentBelow({
   return ({ digest }) => !absent.has(digest)
 }
 
-/** True for a place where cosign attaches by tags. */
-export function hasCosignTags({ kind }: PlaceName): boolean {
-  return kind === 'docker' || kind === 'oci'
-}
-
 /** The repository of the same registry that blobs can be mounted from. */
 export function mountSourceOf(source: PlaceName, target: Reference): readonly string[] {
   if (source.kind !== 'docker') return []
@@ -91,13 +86,18 @@ export function copyLines(job: CopyJob): (event: CopyEvent) => void {
   }
 }
 
-export function sayOf({ context, flags }: CopyJob, { digest }: Descriptor, text: string): void {
+function sayOf({ context, flags }: CopyJob, { digest }: Descriptor, text: string): void {
   if (!flags.quiet) context.stderr.write(`${shortDigest(digest)}: ${escapeTerminal(text)}\n`)
 }
 
-function lineOf({ type, descriptor }: CopyEvent, mountedFrom: string | undefined) {
+function lineOf(event: CopyEvent, mountedFrom: string | undefined) {
+  const { type, descriptor } = event
   const { artifactType, mediaType, size } = descriptor
-  if (type === 'referrer') return `referrer ${artifactType ?? mediaType}`
+  if (type === 'referrer') {
+    return event.tag === undefined
+      ? `referrer ${artifactType ?? mediaType}`
+      : `referrer, tag ${event.tag}`
+  }
   if (type === 'present') return 'already there'
   if (type !== 'copied') return undefined
   return mountedFrom === undefined ? `copied, ${formatSize(size)}` : `mounted from ${mountedFrom}`

@@ -23,14 +23,11 @@ import {
   type CopyJob,
   copyLines,
   copyOptions,
-  hasCosignTags,
   mountSourceOf,
   presentBelow,
-  sayOf,
 } from './copy-job.ts'
 import { openDryRun } from './copy-dry-run.ts'
 import { type PlaceName, placeInvalid, shownManifest } from './copy-places.ts'
-import { copyCosignTags } from './cosign-tags.ts'
 import { CommandFailure } from './failure.ts'
 import { hostPlatform } from './host-platform.ts'
 import { writeFileWhole, writeOutput } from './write-file.ts'
@@ -151,14 +148,8 @@ async function copyAndName(
   target: NamingTarget,
   name: (root: Descriptor) => Promise<void>,
 ): Promise<void> {
-  const { context, flags, opened, root, source } = job
-  const onEvent = copyLines(job)
-  const result = await copyContent(opened.source, target, root, await copyOptions(job, onEvent))
-  if (flags.referrers && hasCosignTags(source)) {
-    const { signal } = context
-    const attached = await copyCosignTags(opened.source, target, result, { signal, onEvent })
-    for (const one of attached) sayOf(job, one.descriptor, `referrer, tag ${one.tag}`)
-  }
+  const { opened, root } = job
+  await copyContent(opened.source, target, root, await copyOptions(job, copyLines(job)))
   await name(root)
 }
 

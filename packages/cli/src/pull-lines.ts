@@ -72,8 +72,11 @@ export function retryLine(id: string, { afterMs }: RemoteEvent): LayerLine {
 }
 
 /** The line of what refers to an image; docker has none. */
-export function referrerLine({ descriptor }: Extract<CopyEvent, { type: 'referrer' }>): LayerLine {
-  const type = escapeTerminal(descriptor.artifactType ?? descriptor.mediaType)
+export function referrerLine({
+  descriptor,
+  tag,
+}: Extract<CopyEvent, { type: 'referrer' }>): LayerLine {
+  const type = escapeTerminal(tag ?? descriptor.artifactType ?? descriptor.mediaType)
   return { id: shortDigest(descriptor.digest), status: `Referrer ${type}` }
 }
 

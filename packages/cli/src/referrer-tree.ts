@@ -11,12 +11,12 @@ import {
 } from '@katman/oci'
 import {
   type CallOptions,
+  findCosignTags,
   isReferrerSource,
   readVerified,
   type ReferrerSource,
   type Source,
 } from '@katman/transfer'
-import { findCosignTags } from './cosign-tags.ts'
 
 /** Something that refers to a content, and what refers to it in turn. */
 export interface ReferrerNode {
@@ -41,8 +41,6 @@ export interface ReferrerTreeOptions extends CallOptions {
   readonly has: (descriptor: Descriptor) => boolean | Promise<boolean>
   /** Only these of what refers to the image itself. */
   readonly artifactType?: string | undefined
-  /** Finds a tag of cosign's; absent for a place without tags. */
-  readonly resolveTag?: ((tag: string) => Promise<Descriptor>) | undefined
 }
 
 const maxDepth = 8
@@ -122,9 +120,9 @@ async function taggedBy(
   reader: Reader,
   subjects: readonly Descriptor[],
 ): Promise<ReadonlyMap<Digest, readonly ReferrerNode[]>> {
-  const { resolveTag } = reader.options
+  const { source, options } = reader
+  const resolveTag = (tag: string) => source.resolve(tag, { signal: options.signal })
   const nodes = new Map<Digest, ReferrerNode[]>()
-  if (resolveTag === undefined) return nodes
   const digests = subjects.map(({ digest }) => digest)
   for (const { tag, subject, descriptor } of await findCosignTags(resolveTag, digests)) {
     const predicateTypes = await statementsOf(reader, descriptor)

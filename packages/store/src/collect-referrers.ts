@@ -74,9 +74,12 @@ async function takeBackReferrer(
   const { files, layout } = context
   ensureFolder(files, layout.referrers(subject))
   await syncFolder(files, layout.folder('referrers'))
-  // A writer may have put the same fact there meanwhile.
-  unless(['ENOENT'], () => files.rename(file, layout.referrer(subject, descriptor.digest)))
-  await syncFolder(files, path.dirname(layout.referrer(subject, descriptor.digest)))
+  const place = layout.referrer(subject, descriptor.digest)
+  // A writer may have put the fact there meanwhile, with newer tags.
+  unless(['ENOENT'], () =>
+    files.stat(place) === undefined ? files.rename(file, place) : files.unlink(file),
+  )
+  await syncFolder(files, path.dirname(place))
 }
 
 function readFact(context: StoreContext, file: string): ReferrerRecord | undefined {

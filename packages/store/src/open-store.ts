@@ -17,6 +17,7 @@ import { resolveName } from './resolve.ts'
 import { openRoot } from './root.ts'
 import type { Store } from './store.ts'
 import { openUploadLedger } from './upload-ledger.ts'
+import { tagAttachment } from './attachment-tags.ts'
 import { hasContent, writeContent } from './write.ts'
 
 export interface StoreOptions {
@@ -92,6 +93,10 @@ function storeOf(context: StoreContext): Omit<Store, typeof Symbol.asyncDispose>
     open: (descriptor, call) => openBlob(context, descriptor, call),
     has: (descriptor, call = {}) => hasContent(context, descriptor, call.diffID),
     write: (descriptor, open, call = {}) => writeContent(context, descriptor, open, call),
+    async tag(tag, descriptor) {
+      requireWritable(context)
+      await tagAttachment(context, tag, descriptor)
+    },
     references: async () => readReferences(context),
     async setReference(record) {
       requireWritable(context)

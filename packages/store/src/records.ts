@@ -42,9 +42,11 @@ export interface ImageSummary {
   readonly sizeBytes: number
 }
 
-/** One content that refers to another by its `subject`: what a file under `referrers/` says. */
+/** One content that refers to another by its `subject`, or is attached to it by tags: what a file under `referrers/` says. */
 export interface ReferrerRecord {
   readonly subject: Digest
   /** As a list of referrers gives it: with its artifact type and its annotations. */
   readonly descriptor: Descriptor
+  /** The tags by which it is attached (`sha256-….sig`), each with the time it was given, RFC 3339. */
+  readonly tags?: Readonly<Record<string, string>>
 }

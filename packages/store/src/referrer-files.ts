@@ -32,7 +32,9 @@ export function readReferrers(context: StoreContext, subject: Digest): readonly 
   const read = (files: readonly string[]): void => {
     for (const file of files) {
       const record = readReferrerFile(context, file)
-      if (record?.subject === subject) found.set(record.descriptor.digest, record.descriptor)
+      if (record?.subject === subject && refersTo(context, record)) {
+        found.set(record.descriptor.digest, record.descriptor)
+      }
     }
   }
   const inPlace = (): readonly string[] =>
@@ -44,6 +46,22 @@ export function readReferrers(context: StoreContext, subject: Digest): readonly 
     read(inPlace())
   }
   return [...found.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1))
+}
+
+/** What is only attached by a tag is no referrer. */
+function refersTo(context: StoreContext, { subject, descriptor, tags }: ReferrerRecord): boolean {
+  return tags === undefined || referrerRecordFor(context, descriptor)?.subject === subject
+}
+
+/** What is attached to a content by tags: the facts that are in place, or in the trash. */
+export function readTagged(context: StoreContext, subject: Digest): readonly ReferrerRecord[] {
+  const { layout } = context
+  const folder = layout.referrers(subject)
+  const inPlace = listed(context, folder).map((name) => path.join(folder, name))
+  return [...inPlace, ...trashedReferrerFiles(context)].flatMap((file) => {
+    const record = readReferrerFile(context, file)
+    return record?.subject === subject && record.tags !== undefined ? [record] : []
+  })
 }
 
 /** The files of all facts, with those that a collection has moved away. */
@@ -111,11 +129,20 @@ export async function writeReferrer(context: StoreContext, record: ReferrerRecor
 /** Checks what a record says. */
 export function referrerRecordOf(value: unknown): ReferrerRecord | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { subject, descriptor: given } = value as Record<string, unknown>
+  const { subject, descriptor: given, tags } = value as Record<string, unknown>
   const descriptor = descriptorOf(given)
   if (typeof subject !== 'string' || !isDigest(subject) || descriptor === undefined)
     return undefined
-  return { subject, descriptor }
+  if (tags === undefined) return { subject, descriptor }
+  return isTextMap(tags) ? { subject, descriptor, tags } : undefined
+}
+
+function isTextMap(value: unknown): value is Readonly<Record<string, string>> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((one) => typeof one === 'string')
+  )
 }
 
 /** Content that claims to be a manifest may be anything: then it refers to nothing. */

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { type Descriptor, mediaTypes } from '@katman/oci'
+import { cosignTag, type Descriptor, mediaTypes } from '@katman/oci'
 import { copyContent, type MemoryPlace } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openFaultFiles } from '../test/fault-files.ts'
@@ -26,6 +26,57 @@ beforeEach(async () => {
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
 
 const open = (): Promise<Store> => openStore({ root, files: openFaultFiles(locks), workers: 0 })
+
+describe('Store.tag', () => {
+  const tag = (): string => cosignTag(subject.digest, 'sig')
+
+  it('keeps what is attached by a tag as long as its subject, and lists it as no referrer', async () => {
+    const attached = addImage(place, 'attached')
+    await withStore(async (store) => {
+      await pullTestImage(store, place, 'app:latest')
+      await copy(store, attached)
+      await store.tag(tag(), attached)
+    })
+    await withStore(async (store) => {
+      await store.collectGarbage({ minAgeMs: 0 })
+      expect(await store.resolve(tag())).toMatchObject({ digest: attached.digest })
+      expect(await store.has(attached)).toBe(true)
+      expect(await store.referrers(subject)).toEqual([])
+      expect((await store.check({ level: 'hash' })).problems).toEqual([])
+    })
+  })
+
+  it('means the latest, also when that was known before', async () => {
+    const [one, two] = [addImage(place, 'one'), addImage(place, 'two')]
+    await withStore(async (store) => {
+      await copy(store, one, two)
+      for (const latest of [one, two, one]) {
+        await store.tag(tag(), latest)
+        expect(await store.resolve(tag())).toMatchObject({ digest: latest.digest })
+      }
+    })
+  })
+
+  it('lists content that is attached by a tag and names its subject, too', async () => {
+    const signature = addReferrer(place, subject, 'signature')
+    await withStore(async (store) => {
+      await copy(store, signature)
+      await store.tag(tag(), signature)
+      expect((await store.referrers(subject)).map(({ digest }) => digest)).toEqual([
+        signature.digest,
+      ])
+    })
+  })
+
+  it('refuses other tags, and what is not here', async () => {
+    await withStore(async (store) => {
+      await expect(store.tag('latest', subject)).rejects.toMatchObject({
+        code: 'REFERENCE_INVALID',
+      })
+      await expect(store.tag(tag(), subject)).rejects.toMatchObject({ code: 'CONTENT_INCOMPLETE' })
+    })
+  })
+})
 
 describe('Store.referrers', () => {
   it('lists what was written with this subject, as a registry would', async () => {

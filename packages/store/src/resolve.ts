@@ -1,14 +1,17 @@
-import { type Descriptor, type Digest, isDigest, KatmanError } from '@katman/oci'
+import { type Descriptor, type Digest, isAttachmentTag, isDigest, KatmanError } from '@katman/oci'
+import { readAttachment } from './attachment-tags.ts'
 import { readDocument } from './blobs.ts'
 import type { StoreContext } from './context.ts'
 import { readImages } from './image-files.ts'
 import { readReference, readReferences } from './reference-files.ts'
 
-/** {@link Source.resolve} of the store: a canonical name, or a digest of content that is here. */
+/** {@link Source.resolve} of the store: a canonical name, a digest of content that is here, or a tag of cosign's. */
 export function resolveName(context: StoreContext, reference: string): Descriptor {
   const found = isDigest(reference)
     ? resolveDigest(context, reference)
-    : readReference(context, reference)?.target
+    : isAttachmentTag(reference)
+      ? readAttachment(context, reference)
+      : readReference(context, reference)?.target
   if (found !== undefined) return found
   throw new KatmanError('MANIFEST_UNKNOWN', `${context.name}: no manifest for ${reference}`, {
     details: { reference, root: context.layout.root },

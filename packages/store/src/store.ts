@@ -1,6 +1,6 @@
-import type { Digest } from '@katman/oci'
+import type { Descriptor, Digest } from '@katman/oci'
 import type { LayerIndex } from '@katman/layer'
-import type { CallOptions, ReferrerSource, Source, Target } from '@katman/transfer'
+import type { CallOptions, NamingTarget, ReferrerSource, Source } from '@katman/transfer'
 import type { CheckOptions, CheckResult } from './check-state.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import type { CollectOptions, CollectResult } from './collect-garbage.ts'
@@ -9,15 +9,20 @@ import type { UploadLedger } from './upload-ledger.ts'
 
 /**
  * The local place. Many processes open the same root at once; the file system is the truth.
- * `resolve` takes canonical names and digests of content. Everything written or found by `has` is held by
+ * `resolve` takes canonical names, digests of content and the tags of {@link Store.tag}. Everything written or found by `has` is held by
  * this handle's lease until it is closed. Referrers are written like any content, which records them, are listed sorted
  * by digest, and stay as long as their subject does.
  *
  * Beside the codes named here, everything throws `STORE_IO`, `STORE_FULL`, `STORE_PERMISSIONS`, and what
  * writes throws `STORE_READ_ONLY`.
  */
-export interface Store extends Source, Target, ReferrerSource, AsyncDisposable {
+export interface Store extends Source, NamingTarget, ReferrerSource, AsyncDisposable {
   readonly root: string
+  /**
+   * Attaches content to other content by a tag of cosign's (`sha256-….sig`); it stays as long as that does. Images get
+   * their names by {@link setReference}. Throws `REFERENCE_INVALID` for another tag, `CONTENT_INCOMPLETE`.
+   */
+  tag(tag: string, descriptor: Descriptor, options?: CallOptions): Promise<void>
   /** Where a registry client remembers what it has not sent whole. */
   readonly uploads: UploadLedger
   /** Every name, sorted by name. */

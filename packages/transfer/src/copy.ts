@@ -15,6 +15,7 @@ import {
   parseManifest,
 } from '@katman/oci'
 import { type CopiedReferrer, copyReferrers } from './copy-referrers.ts'
+import { copyCosignTags } from './cosign-tags.ts'
 import { limit } from './limit.ts'
 import {
   type CallOptions,
@@ -33,7 +34,13 @@ export type CopyEvent =
   /** A manifest was read; its blobs come next. */
   | { readonly type: 'manifest'; readonly descriptor: Descriptor; readonly manifest: Manifest }
   /** What refers to copied content follows; its blobs come next. */
-  | { readonly type: 'referrer'; readonly descriptor: Descriptor; readonly subject: Descriptor }
+  | {
+      readonly type: 'referrer'
+      readonly descriptor: Descriptor
+      readonly subject: Pick<Descriptor, 'digest'>
+      /** The tag by which cosign attached it; absent for what names its subject itself. */
+      readonly tag?: string
+    }
   /** The target had it: nothing moves. */
   | { readonly type: 'present'; readonly descriptor: Descriptor }
   /** It will be moved; more blobs are under way than may run at once. */
@@ -60,7 +67,8 @@ export interface CopyOptions extends CallOptions {
   readonly readFrom?: 'source' | 'target' | undefined
   /**
    * Also copies what refers to the copied manifests and indexes (with `artifactType`, only of that type), and what
-   * refers to that, each after its subject. Default: nothing. Such content is copied whole: neither `select` nor
+   * refers to that, each after its subject; with `true` also what cosign attached to the former by tags, which a
+   * `NamingTarget` gets with these tags. Default: nothing. Such content is copied whole: neither `select` nor
    * `accept` is asked. The source must be a `ReferrerSource`: `REFERRERS_UNSUPPORTED`.
    */
   readonly referrers?: true | { readonly artifactType: string } | undefined
@@ -137,7 +145,8 @@ async function copyReferrersOf(state: CopyState): Promise<readonly CopiedReferre
       },
     },
   }
-  return copyReferrers(source, [...state.documents], {
+  const subjects = [...state.documents]
+  const copied = await copyReferrers(source, subjects, {
     ...(options.referrers === true ? {} : options.referrers),
     signal,
     copy: async ({ descriptor, subject }, check) =>
@@ -146,6 +155,16 @@ async function copyReferrersOf(state: CopyState): Promise<readonly CopiedReferre
         onEvent?.({ type: 'referrer', descriptor, subject })
       }),
   })
+  if (options.referrers !== true) return copied
+  await copyCosignTags(state.target, subjects, {
+    resolve: (tag) => source.resolve(tag, { signal }),
+    signal,
+    copy: async ({ descriptor, subject, tag }) => {
+      onEvent?.({ type: 'referrer', descriptor, subject: { digest: subject }, tag })
+      await copyDocument(whole, descriptor, [])
+    },
+  })
+  return copied
 }
 
 interface CopyState {

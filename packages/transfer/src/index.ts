@@ -6,6 +6,7 @@ export {
   type CopyResult,
 } from './copy.ts'
 export type { CopiedReferrer } from './copy-referrers.ts'
+export { findCosignTags } from './cosign-tags.ts'
 export { limit } from './limit.ts'
 export { type MemoryPlace, openMemoryPlace } from './memory.ts'
 export { type OciLayout, openOciLayout } from './oci-layout.ts'

@@ -71,6 +71,11 @@ export interface NamingTarget extends Target {
   tag(tag: string, descriptor: Descriptor, options?: CallOptions): Promise<void>
 }
 
+/** True for a target that can name what it holds. */
+export function isNamingTarget(target: Target): target is NamingTarget {
+  return 'tag' in target && typeof target.tag === 'function'
+}
+
 /** A target that can say what a name stands for at it, so that a copy that was made before is seen by one question. */
 export interface TagReader {
   /** The digest that the tag stands for; undefined when there is no such tag, or the target does not tell. */

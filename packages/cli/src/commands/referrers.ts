@@ -1,12 +1,11 @@
 import {
-  canonicalName,
   type Descriptor,
   familiarName,
   formatPlatform,
   type Reference,
 } from '@katman/oci'
 import type { Context } from '../context.ts'
-import { type OpenedSource, openSource, parsePlace, type PlaceName } from '../copy-places.ts'
+import { openSource, parsePlace, type PlaceName } from '../copy-places.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { type ReferrerNode, readReferrerTree, type ReferrerTree } from '../referrer-tree.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
@@ -35,7 +34,6 @@ export async function run(
     const tree = await readReferrerTree(opened.source, opened.root, {
       has: opened.has,
       artifactType: flags.artifactType || undefined,
-      resolveTag: tagResolver(context, opened, place),
       signal: context.signal,
     })
     const shown = shownName(place, opened.reference)
@@ -48,16 +46,6 @@ export async function run(
   } catch (error) {
     throw plainFailure(error)
   }
-}
-
-function tagResolver(
-  { signal }: Context,
-  { source, reference }: OpenedSource,
-  { kind }: PlaceName,
-): ((tag: string) => Promise<Descriptor>) | undefined {
-  if (kind === 'docker' || kind === 'oci') return (tag) => source.resolve(tag, { signal })
-  if (kind !== 'store' || reference === undefined) return undefined
-  return (tag) => source.resolve(`${canonicalName(reference)}:${tag}`, { signal })
 }
 
 function shownName(place: PlaceName, reference: Reference | undefined): string {

@@ -4,7 +4,6 @@ import { copyContent, type CopyEvent, type NamingTarget, type Target } from '@ka
 import { admit } from '../admit.ts'
 import { collectPassed } from '../collect-passed.ts'
 import type { Context } from '../context.ts'
-import { copyCosignTags } from '../cosign-tags.ts'
 import { choosePlatforms, type ChosenContent } from './filtered-index.ts'
 import type { SyncEntry } from './sync-entry.ts'
 
@@ -105,10 +104,7 @@ async function copy(
   }
   const referrers = entry.referrers ? true : undefined
   const options = { signal, onEvent, referrers, readFrom: 'source' } as const
-  const result = await copyContent(source, dryRun ? asked(target) : target, root, options)
-  if (entry.referrers && !dryRun) {
-    await copyCosignTags(source, target, result, { signal, onEvent })
-  }
+  await copyContent(source, dryRun ? asked(target) : target, root, options)
   return moved
 }
 
