@@ -15,15 +15,23 @@ export async function tagAttachment(
 ): Promise<void> {
   const subject = subjectOf(tag)
   if (subject === undefined) {
-    throw new KatmanError('REFERENCE_INVALID', `${context.name}: ${tag} is attached to no content`, {
-      hint: 'such a tag is sha256-HEX.sig, .att or .sbom',
-      details: { reference: tag },
-    })
+    throw new KatmanError(
+      'REFERENCE_INVALID',
+      `${context.name}: ${tag} is attached to no content`,
+      {
+        hint: 'such a tag is sha256-HEX.sig, .att or .sbom',
+        details: { reference: tag },
+      },
+    )
   }
   if (!(await hasContent(context, descriptor))) {
-    throw new KatmanError('CONTENT_INCOMPLETE', `${context.name}: ${descriptor.digest} is missing`, {
-      details: { digest: descriptor.digest },
-    })
+    throw new KatmanError(
+      'CONTENT_INCOMPLETE',
+      `${context.name}: ${descriptor.digest} is missing`,
+      {
+        details: { digest: descriptor.digest },
+      },
+    )
   }
   const tagged = readTagged(context, subject)
   const known = tagged.find((one) => one.descriptor.digest === descriptor.digest)
@@ -49,7 +57,8 @@ export function readAttachment(context: StoreContext, tag: string): Descriptor |
 }
 
 function subjectOf(tag: string): Digest | undefined {
-  const [, algorithm, hex] = /^(sha256|sha384|sha512)-([0-9a-f]+)\.(?:sig|att|sbom)$/.exec(tag) ?? []
+  const [, algorithm, hex] =
+    /^(sha256|sha384|sha512)-([0-9a-f]+)\.(?:sig|att|sbom)$/.exec(tag) ?? []
   const digest = `${algorithm}:${hex}`
   return isDigest(digest) ? digest : undefined
 }

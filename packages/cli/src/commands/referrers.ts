@@ -1,9 +1,4 @@
-import {
-  type Descriptor,
-  familiarName,
-  formatPlatform,
-  type Reference,
-} from '@katman/oci'
+import { type Descriptor, familiarName, formatPlatform, type Reference } from '@katman/oci'
 import type { Context } from '../context.ts'
 import { openSource, parsePlace, type PlaceName } from '../copy-places.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
