@@ -26,7 +26,6 @@ const callers: Readonly<Record<string, { readonly asks: string } | { readonly wh
   'commands/save.ts': { why: 'the local store is not asked about' },
   'copy-dry-run.ts': { asks: 'commands/cp.ts' },
   'copy-target.ts': { asks: 'commands/cp.ts' },
-  'cosign-tags.ts': { why: 'what is attached comes with an image that was admitted' },
   'demo/demo-image.ts': { why: 'makes its image itself' },
   'push-artifact.ts': { why: 'files of this user' },
   'sync/sync-image.ts': { asks: 'sync/sync-image.ts' },
