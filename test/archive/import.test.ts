@@ -88,6 +88,30 @@ describe('import', () => {
     await refused(`http://127.0.0.1:${server.port}/cut`, 'EOF')
   })
 
+  it('sends the password of a URL and shows it nowhere', async () => {
+    await using server = await serveFiles()
+    const at = `127.0.0.1:${server.port}`
+    const secret = `http://user:s%40cret@${at}/files.tar?token=s%40cret`
+    const said = await succeed('import', secret, 'app:url')
+    expect(said).toMatch(new RegExp(`^Downloading from http://${at}/files.tar\nsha256:`))
+    expect(server.authorizations).toEqual([
+      `Basic ${Buffer.from('user:s@cret').toString('base64')}`,
+    ])
+    const kept = await succeed('inspect', 'app:url')
+    expect(kept).toContain(`Imported from http://${at}/files.tar`)
+    expect(kept + (await succeed('history', '--no-trunc', 'app:url'))).not.toContain('cret')
+    for (const bad of [
+      `http://user:secret@${at}/nope?token=secret`,
+      `http://us%er:secret@${at}/files.tar`,
+      `http://user:%secret@${at}/files.tar`,
+      'http://user:secret/x@registry.example/files.tar',
+      'http://user:secret@',
+    ]) {
+      const { stderr, stdout } = await refused(bad, '')
+      expect(stdout + stderr).not.toMatch(/secret|URI malformed/)
+    }
+  })
+
   it.each([
     ['nothing of the name', ['/nope.tar'], 'open /nope.tar: no such file or directory'],
     ['a folder', ['/tmp'], 'read /tmp: is a directory'],
@@ -133,9 +157,18 @@ async function temporaryFiles(): Promise<readonly string[]> {
   return (await readdir(tmpdir())).filter((name) => name.startsWith('katman-import-'))
 }
 
-async function serveFiles(): Promise<AsyncDisposable & { readonly port: number }> {
+interface Served extends AsyncDisposable {
+  readonly port: number
+  /** What came in the header of that name. */
+  readonly authorizations: readonly string[]
+}
+
+async function serveFiles(): Promise<Served> {
+  const authorizations: string[] = []
   const server: Server = createServer((request, response) => {
-    if (request.url === '/files.tar') response.end(files)
+    const { authorization } = request.headers
+    if (authorization !== undefined) authorizations.push(authorization)
+    if (request.url?.split('?')[0] === '/files.tar') response.end(files)
     else if (request.url === '/cut') {
       response.writeHead(200, { 'content-length': '9000' })
       response.write(files, () => response.destroy())
@@ -148,6 +181,7 @@ async function serveFiles(): Promise<AsyncDisposable & { readonly port: number }
   const { port } = server.address() as AddressInfo
   return {
     port,
+    authorizations,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

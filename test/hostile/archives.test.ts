@@ -407,6 +407,15 @@ describe('a folder', () => {
       },
     ],
     [
+      'with a blob that is a link to nothing',
+      'LAYOUT_INVALID',
+      async () => {
+        const { name } = blob(plainLayer)
+        await rm(file(`evil.tar/${name}`))
+        await symlink(file('nothing'), file(`evil.tar/${name}`))
+      },
+    ],
+    [
       'with a wrong blob',
       'DIGEST_MISMATCH',
       () => writeFile(file(`evil.tar/${blob(plainLayer).name}`), Buffer.alloc(plainLayer.length)),

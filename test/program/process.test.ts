@@ -1,6 +1,11 @@
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import {
+  type ChildProcessWithoutNullStreams,
+  execFileSync,
+  spawn,
+  spawnSync,
+} from 'node:child_process'
 import { openSync, closeSync } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -94,6 +99,22 @@ describe('one SIGINT', () => {
   })
 })
 
+describe('one SIGTERM', () => {
+  it.each([
+    ['load', (pipe: string) => ['load', '-i', pipe]],
+    ['import', (pipe: string) => ['import', pipe]],
+    ['cp', (pipe: string) => ['cp', `docker-archive:${pipe}`, 'store:app:1']],
+  ])('ends a %s from a pipe that nobody writes to', async (_, words) => {
+    const pipe = path.join(folder, 'pipe')
+    execFileSync('/usr/bin/mkfifo', [pipe])
+    const child = start(...words(pipe))
+    const end = ended(child)
+    await waitUntilOpen(child.pid ?? 0, pipe)
+    child.kill('SIGTERM')
+    expect(await end).toEqual({ exitCode: 143, signal: null, stderr: '' })
+  })
+})
+
 describe('an older Node that starts the pinned one', () => {
   const older = ['/usr/bin/node', '/usr/local/bin/node'].find((file) => isOlder(file))
 
@@ -108,6 +129,23 @@ describe('an older Node that starts the pinned one', () => {
     expect((await ended(run('pull', '--nonsense'))).exitCode).toBe(125)
   })
 })
+
+/** Linux tells which files a process has open; one that waits in open() has it not yet. */
+async function waitUntilOpen(pid: number, file: string): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const own = `/proc/${pid}/fd`
+        const names = await readdir(own)
+        const targets = await Promise.all(
+          names.map((name) => readlink(path.join(own, name)).catch(() => '')),
+        )
+        return targets.includes(file)
+      },
+      { timeout: 10_000, interval: 20 },
+    )
+    .toBe(true)
+}
 
 function isOlder(file: string): boolean {
   const { stdout } = spawnSync(file, ['-p', 'process.versions.node'], { encoding: 'utf8' })

@@ -96,6 +96,23 @@ describe('search', () => {
     expect(stderr).toContain(message)
   })
 
+  it.each([
+    ['a user and password', (host: string) => `user:secret@${host}/x`],
+    ['a fragment', (host: string) => `${host}#frag.x/x`],
+    ['a query', (host: string) => `${host}?x=.y/x`],
+    ['a space', () => 'exa mple.com/x'],
+    ['a backslash', (host: string) => `${host}\\.x/x`],
+    ['a port that is no number', () => 'user:secret/x@registry.example/x'],
+  ])('asks nobody when the registry is written with %s', async (_, word) => {
+    for (const flags of [[], ['--catalog']]) {
+      const { exitCode, stdout, stderr } = await katman.run('search', ...flags, word(hub.host))
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+      expect(stderr).toMatch(/^Error response from daemon: invalid index name/)
+      expect(stderr).not.toContain('secret')
+    }
+    expect(hub.searches).toEqual([])
+  })
+
   it('refuses filters that contradict each other', async () => {
     const words = ['-f', 'is-official=true', '-f', 'is-official=false', `${hub.host}/x`]
     expect(await katman.run('search', ...words)).toMatchObject({

@@ -28,7 +28,9 @@ async function blobSizes(folder: string): Promise<ReadonlyMap<string, number>> {
   for (const algorithm of ['sha256', 'sha512']) {
     const own = path.join(folder, 'blobs', algorithm)
     for (const name of await readdir(own).catch(() => [])) {
-      sizes.set(`${algorithm}/${name}`, (await stat(path.join(own, name))).size)
+      // A link that leads nowhere is no content.
+      const facts = await stat(path.join(own, name)).catch(() => undefined)
+      if (facts !== undefined) sizes.set(`${algorithm}/${name}`, facts.size)
     }
   }
   return sizes

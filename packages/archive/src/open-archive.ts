@@ -11,6 +11,7 @@ import type { ArchiveImage, ArchivePlace } from './archive-place.ts'
 import { readDockerArchive } from './docker-archive.ts'
 import { openLayoutFolder } from './layout-folder.ts'
 import { readOciArchive } from './oci-archive.ts'
+import { openPipe } from './open-pipe.ts'
 import { type SpoolOptions, unpackedWithin, writeSpool } from './spool.ts'
 import { openTarFile, type Piece, type TarFile } from './tar-file.ts'
 
@@ -147,7 +148,13 @@ async function unpack(
 ): Promise<void> {
   const { signal } = options
   const how = { highWaterMark: 1024 * 1024, ...(signal === undefined ? {} : { signal }) }
-  const source: Bytes = typeof from === 'string' ? createReadStream(from, how) : from
+  const isPipe = typeof from === 'string' && (await stat(from).catch(() => undefined))?.isFIFO()
+  const source: Bytes =
+    typeof from !== 'string'
+      ? from
+      : isPipe
+        ? await openPipe(from, options)
+        : createReadStream(from, how)
   try {
     await writeSpool(unpackedWithin(source, options), spool, options)
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { SearchResult } from '@katman/remote'
+import { isReference } from '@katman/oci'
 import { invalidFilter, parseFilters } from '@katman/store'
 import { CommandFailure } from './failure.ts'
 
@@ -11,7 +12,7 @@ export interface SearchTerm {
 
 /**
  * Reads the argument of a search as docker's engine does: what stands before the first slash is a registry if it looks like one.
- * Throws docker's text for a URL.
+ * Throws docker's text for a URL, and for a registry that no reference could name; a password typed there is not repeated.
  */
 export function searchTerm(word: string): SearchTerm {
   if (word.includes('://')) {
@@ -22,9 +23,14 @@ export function searchTerm(word: string): SearchTerm {
   const slash = word.indexOf('/')
   const host = word.slice(0, Math.max(0, slash))
   if (!host.includes('.') && !host.includes(':') && host !== 'localhost') return onHub(word)
-  if (host.startsWith('-') || host.endsWith('-')) {
+  if (/^(?:-[\w.-]*|[\w.-]*-)$/.test(host)) {
     throw new CommandFailure(
       `Error response from daemon: invalid index name (${host}). Cannot begin or end with a hyphen`,
+    )
+  }
+  if (!isReference(`${host}/x`)) {
+    throw new CommandFailure(
+      'Error response from daemon: invalid index name: write a registry as HOST or HOST:PORT',
     )
   }
   const term = word.slice(slash + 1)

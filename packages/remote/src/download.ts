@@ -16,12 +16,7 @@ export async function download(
   address: string,
   options: { readonly userAgent: string; readonly signal?: AbortSignal | undefined },
 ): Promise<Bytes> {
-  const url = URL.parse(address)
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new KatmanError('DOWNLOAD_REFUSED', `${address} is no address`, {
-      hint: 'write http://… or https://…',
-    })
-  }
+  const url = parseAddress(address)
   const headers = {
     'user-agent': options.userAgent,
     accept: '*/*',
@@ -42,12 +37,39 @@ export async function download(
   )
 }
 
+/** The address as it may be shown: without user, password and query. Throws `DOWNLOAD_REFUSED`. */
+export function shownDownload(address: string): string {
+  const url = parseAddress(address)
+  const isPlain = url.username === '' && url.password === '' && !/[?#]/.test(address)
+  return isPlain ? shownText(address) : shownUrl(url)
+}
+
+/** What cannot be read is not repeated where it may hold a password. */
+function parseAddress(address: string): URL {
+  const url = URL.parse(address)
+  if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url
+  const what = /[@?]/.test(address) ? 'what was given' : shownText(address)
+  throw new KatmanError('DOWNLOAD_REFUSED', `${what} is no address`, {
+    hint: 'write http://… or https://…, and in a password %40 for @, %2F for /, %25 for %',
+  })
+}
+
 /** Takes a user and password out of the address: they are sent to its host only. */
 function authorization(url: URL): { readonly authorization?: string } {
   const { username, password } = url
   if (username === '' && password === '') return {}
   url.username = ''
   url.password = ''
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const pair = `${unescaped(username)}:${unescaped(password)}`
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new KatmanError('DOWNLOAD_REFUSED', 'the user or password in the address has a wrong %', {
+      hint: 'write %25 for a % in it',
+    })
+  }
 }

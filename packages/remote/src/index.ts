@@ -9,6 +9,7 @@ export {
   type HttpTransport,
   type StreamBody,
 } from './http.ts'
+export { shownDownload } from './download.ts'
 export { createHttpTransport, type HttpTransportOptions } from './http-transport.ts'
 export {
   type CredentialStore,

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { openImport } from '@katman/archive'
+import { open, stat } from 'node:fs/promises'
+import { openImport, openPipe } from '@katman/archive'
 import {
   applyChanges,
   type Bytes,
@@ -31,14 +31,16 @@ export async function run(
   const { signal } = context
   const isUrl = /^https?:\/\//.test(from)
   // docker's client opens a file before its engine looks at anything else.
-  const file = isUrl || from === '-' ? undefined : await openFile(from, stack)
+  const file = isUrl || from === '-' ? undefined : await openFile(from, signal, stack)
   try {
     const platform = chosenPlatform(flags.platform, context.env)
     const config = applyChanges(flags.change)
     const created = createdAt(context)
-    const comment = flags.message ?? `Imported from ${isUrl ? from : '-'}`
+    const shown = isUrl ? await shownAddress(from) : '-'
+    const comment = flags.message ?? `Imported from ${shown}`
     const history = [{ created, comment, emptyLayer: false }]
-    const bytes = file ?? (isUrl ? await openUrl(context, from, stack) : standardInput(context))
+    const bytes =
+      file ?? (isUrl ? await openUrl(context, from, shown, stack) : standardInput(context))
     const store = stack.use(await context.openStore())
     const image = { platform, config, created, comment, history }
     const archive = stack.use(await openImport(bytes, { image, signal }))
@@ -66,8 +68,13 @@ function namesOf(name: string | undefined): readonly Reference[] {
   throw new CommandFailure(`${daemonPrefix}cannot import digest reference`)
 }
 
-async function openFile(file: string, stack: AsyncDisposableStack): Promise<Bytes> {
+async function openFile(
+  file: string,
+  signal: AbortSignal,
+  stack: AsyncDisposableStack,
+): Promise<Bytes> {
   try {
+    if ((await stat(file)).isFIFO()) return await openPipe(file, { signal })
     const handle = stack.use(await open(file, 'r'))
     if ((await handle.stat()).isDirectory())
       throw new CommandFailure(`read ${file}: is a directory`)
@@ -79,10 +86,21 @@ async function openFile(file: string, stack: AsyncDisposableStack): Promise<Byte
   }
 }
 
-async function openUrl(context: Context, url: string, stack: AsyncDisposableStack): Promise<Bytes> {
+/** Without user, password and query: what is written down may travel with the image. */
+async function shownAddress(url: string): Promise<string> {
+  const { shownDownload } = await import('@katman/remote')
+  return shownDownload(url)
+}
+
+async function openUrl(
+  context: Context,
+  url: string,
+  shown: string,
+  stack: AsyncDisposableStack,
+): Promise<Bytes> {
   const remote = stack.use(await context.openRemote())
   const bytes = await remote.download(url, { signal: context.signal })
-  context.stdout.write(`Downloading from ${url}\n`)
+  context.stdout.write(`Downloading from ${shown}\n`)
   return bytes
 }
 
