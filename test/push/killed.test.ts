@@ -37,25 +37,33 @@ afterEach(async () => {
 })
 
 describe('a push that is killed', () => {
-  it('is gone on with by the next one, in whatever process', async () => {
-    const name = `localhost:${proxy.host.split(':')[1]}/moved`
-    for (const point of [3_000_000, 8_000_000]) {
-      const running = startKatman(root, ['push', name])
-      proxy.onSent = (sent) => {
-        if (sent >= point) running.child.kill('SIGKILL')
+  it.each(['push', 'cp'])(
+    'is gone on with by the next %s, in whatever process',
+    async (command) => {
+      const name = `localhost:${proxy.host.split(':')[1]}/moved`
+      const words =
+        command === 'push' ? ['push', name] : ['cp', `store:${name}`, `docker://${name}`]
+      for (const point of [3_000_000, 8_000_000]) {
+        const running = startKatman(root, words)
+        proxy.onSent = (sent) => {
+          if (sent >= point) running.child.kill('SIGKILL')
+        }
+        expect(await running.finished).toMatchObject({ signal: 'SIGKILL' })
+        await proxy.quiet()
       }
-      expect(await running.finished).toMatchObject({ signal: 'SIGKILL' })
-      await proxy.quiet()
-    }
-    proxy.onSent = undefined
-    const pushed = await katman(root, 'push', name)
-    expect(pushed).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(pushed.stdout).toContain(`latest: digest: ${digest} size: `)
-    expect(proxy.sent).toBeGreaterThan(layer.byteLength)
-    expect(proxy.sent).toBeLessThan(layer.byteLength * 1.1)
-    expect((await katman(root, 'fsck', '--hash')).stdout).toMatch(/clean\n$/)
-    expect((await katman(root, 'gc')).exitCode).toBe(0)
-  })
+      proxy.onSent = undefined
+      const pushed = await katman(root, ...words)
+      expect(pushed.exitCode).toBe(0)
+      if (command === 'push') {
+        expect(pushed.stderr).toBe('')
+        expect(pushed.stdout).toContain(`latest: digest: ${digest} size: `)
+      }
+      expect(proxy.sent).toBeGreaterThan(layer.byteLength)
+      expect(proxy.sent).toBeLessThan(layer.byteLength * 1.1)
+      expect((await katman(root, 'fsck', '--hash')).stdout).toMatch(/clean\n$/)
+      expect((await katman(root, 'gc')).exitCode).toBe(0)
+    },
+  )
 })
 
 function tarOf(content: Uint8Array): Uint8Array {

@@ -140,7 +140,12 @@ async function openAsked(destination: PlaceName, options: TargetOptions): Promis
 
 async function openRepository(reference: Reference, { context, source, stack }: TargetOptions) {
   const remote = stack.use(await context.openRemote())
-  return remote.repository(reference, { mountSources: () => mountSourceOf(source, reference) })
+  // What is sent from the store is remembered there, as of a push.
+  const store = source.kind === 'store' ? stack.use(await context.openStore()) : undefined
+  return remote.repository(reference, {
+    mountSources: () => mountSourceOf(source, reference),
+    ...(store === undefined ? {} : { uploadLedger: store.uploads }),
+  })
 }
 
 async function copyAndName(

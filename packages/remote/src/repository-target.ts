@@ -167,13 +167,14 @@ export function createRepositoryTarget(
         const { digest, size } = descriptor
         const upload = { registry: origin.candidate.host.host, repository, digest }
         const entry = size < largeBlobBytes ? undefined : await uploadLedger?.take(upload)
-        let isDone = false
         try {
           await writeBlob(descriptor, open, options, entry)
-          isDone = true
-        } finally {
-          await entry?.release({ keep: !isDone })
+        } catch (error) {
+          // Why the upload failed is the news, whatever becomes of the entry.
+          await entry?.release({ keep: true }).catch(() => {})
+          throw error
         }
+        await entry?.release({ keep: false })
         return
       }
       const bytes = await read(descriptor, open)

@@ -63,6 +63,43 @@ describe('an upload', () => {
     expect(opened).toEqual([0, third])
   })
 
+  it('is sent at once where a registry keeps one byte of each stream', async () => {
+    await using registry = await startMemoryRegistry()
+    // A range of `0-0` says nothing at all.
+    let kept = 1
+    registry.intercept = async (request, response) => {
+      if (request.method !== 'PATCH') return false
+      const id = idOf(request)
+      await readAll(request)
+      kept++
+      registry.uploads.set(id, large.subarray(0, kept))
+      response.writeHead(202, { location: request.url, range: `0-${kept - 1}` }).end()
+      return true
+    }
+    await upload(registry, large)
+    expect(methods(registry).filter((method) => method === 'PATCH')).toHaveLength(5)
+    expect(methods(registry).slice(-2)).toEqual(['POST', 'PUT'])
+  })
+
+  it('that fails says why, though its entry cannot be given up', async () => {
+    await using registry = await startMemoryRegistry()
+    registry.intercept = (_, response) => {
+      response.writeHead(403).end()
+      return true
+    }
+    const { ledger } = memoryLedger()
+    const broken: UploadLedger = {
+      async take(wanted) {
+        const entry = await ledger.take(wanted)
+        if (entry === undefined) return undefined
+        return { ...entry, release: async () => Promise.reject(new TypeError('disk')) }
+      },
+    }
+    await expect(upload(registry, large, { ledger: broken })).rejects.toMatchObject({
+      code: 'DENIED',
+    })
+  })
+
   it('goes on after a cut of the one PUT of a small blob', async () => {
     await using registry = await startMemoryRegistry()
     let cuts = 0

@@ -68,6 +68,8 @@ type Step = 'open' | 'status' | Way
 const maxTroubles = 6
 /** How often a session is waited for that another request holds. */
 const maxConflicts = 4
+/** How many times the blob's size may be answered for and not kept. */
+const maxWaste = 4
 /** The size of chunks once a stream has proved to be no good. */
 const chunkBytes = 16 * 1024 * 1024
 
@@ -91,6 +93,8 @@ class Upload {
   #chunkBytes = Infinity
   /** The most bytes that the registry ever had. */
   #best = 0
+  /** Bytes of chunks that were answered and not kept. */
+  #wasted = 0
   #troubles = 0
   #conflicts = 0
   #mayMount = true
@@ -163,8 +167,10 @@ class Upload {
     const limit = Math.max(this.#chunkBytes, place.minChunkBytes)
     const end = Math.min(descriptor.size, place.offset + limit)
     const next = await this.#session.patch(place, end)
-    // A registry that takes chunks and keeps none of them has to get all at once.
-    if (next.offset <= place.offset) this.#refuse('patch', undefined)
+    this.#wasted += end - next.offset
+    // A registry that takes chunks and keeps nothing of them, or next to nothing, has to get all at once.
+    const isStingy = this.#wasted > maxWaste * descriptor.size
+    if (next.offset <= place.offset || isStingy) this.#refuse('patch', undefined)
     else await this.#moveTo(next)
     return undefined
   }

@@ -132,6 +132,24 @@ describe('pullImage', () => {
     })
   })
 
+  it('passes over nested indexes without the platform, and says what all of them have', async () => {
+    const amd = shop.add()
+    const arm = shop.add({ architecture: 'arm64', layers: ['arm'] })
+    const [first, second] = [
+      shop.addIndex([{ ...arm.manifest, platform: { os: 'linux', architecture: 'arm64' } }]),
+      shop.addIndex([{ ...amd.manifest, platform: amd64 }]),
+    ]
+    const outer = shop.addIndex([first, second])
+    expect((await shop.pull('app', outer)).images.map(({ id }) => id)).toEqual([amd.id])
+    await expect(
+      shop.pull('app:2', outer, { platform: parsePlatform('linux/s390x') }),
+    ).rejects.toMatchObject({
+      code: 'PLATFORM_UNKNOWN',
+      hint: 'available: linux/arm64, linux/amd64',
+    })
+    expect((await checkStore(shop.store, { level: 'hash' })).problems).toEqual([])
+  })
+
   it('refuses an artifact, and stores nothing of it', async () => {
     const mediaType = mediaTypes.ociManifest
     const config = shop.place.add('application/vnd.example.sbom+json', encode({}))

@@ -7,6 +7,7 @@ import {
   isAttestation,
   isImageManifest,
   isIndexType,
+  isKatmanError,
   isUnknownPlatform,
   KatmanError,
   type Manifest,
@@ -62,21 +63,41 @@ export async function pullImage(
   const call = { signal: options.signal }
   const target =
     options.resolved ?? (await source.resolve(reference.digest ?? reference.tag ?? '', call))
+  const choice = chooseBelow(target, options.platform)
   const result = await copyContent(source, store, target, {
     ...call,
     concurrency: options.concurrency,
     onEvent: options.onEvent,
     referrers: options.referrers ? true : undefined,
-    select: (index) => selectPlatform(index, options.platform),
+    select: choice.select,
     accept: (manifest, descriptor) => refuseArtifact(manifest, descriptor, reference),
   })
   const images = await recordImages(store, result, { ...options, from: canonicalName(reference) })
   const [shown] = images
-  if (shown === undefined) throw notAnImage(target, reference)
+  if (shown === undefined) throw choice.unknown() ?? notAnImage(target, reference)
   const changed = await nameImage(store, reference, target, shown, options)
   await recordAgain(store, images)
   const { movedBlobs, movedBytes } = result
   return { target, images, changed, movedBlobs, movedBytes }
+}
+
+/** Of nested indexes those without the platform are passed over; `unknown` is the error when that were all. */
+function chooseBelow(target: Descriptor, platform: Platform | 'all') {
+  const without: Descriptor[] = []
+  return {
+    select(index: Index, descriptor: Descriptor): readonly Descriptor[] {
+      try {
+        return selectPlatform(index, platform)
+      } catch (error) {
+        const isNested = descriptor.digest !== target.digest
+        if (!isNested || !isKatmanError(error, 'PLATFORM_UNKNOWN')) throw error
+        without.push(...index.manifests)
+        return []
+      }
+    },
+    unknown: (): KatmanError | undefined =>
+      platform === 'all' || without.length === 0 ? undefined : platformUnknown(platform, without),
+  }
 }
 
 /**

@@ -48,23 +48,26 @@ describe('the uploads of a store', () => {
     expect((await second.uploads.take(upload))?.location).toBe(location)
   })
 
-  it('cost nobody an upload when the disk is full, at whatever call', async () => {
-    let failed = 0
-    for (let at = 1; ; at++) {
-      const files = openFaultFiles(new Map(), { kind: 'ENOSPC', at })
-      const store = await openStore({ root, files }).catch(() => undefined)
-      if (store === undefined) continue
-      const isOpen = !files.hasFailed()
-      const entry = await store.uploads.take(upload)
-      await entry?.remember(location)
-      await entry?.release({ keep: false })
-      if (isOpen && files.hasFailed()) failed++
-      await Promise.allSettled([store[Symbol.asyncDispose]()])
-      files.die()
-      if (!files.hasFailed()) break
-    }
-    expect(failed).toBeGreaterThan(10)
-  })
+  it.each(['ENOSPC', 'EIO'] as const)(
+    'cost nobody an upload: %s at whatever call',
+    async (kind) => {
+      let failed = 0
+      for (let at = 1; ; at++) {
+        const files = openFaultFiles(new Map(), { kind, at })
+        const store = await openStore({ root, files }).catch(() => undefined)
+        if (store === undefined) continue
+        const isOpen = !files.hasFailed()
+        const entry = await store.uploads.take(upload)
+        await entry?.remember(location)
+        await entry?.release({ keep: false })
+        if (isOpen && files.hasFailed()) failed++
+        await Promise.allSettled([store[Symbol.asyncDispose]()])
+        files.die()
+        if (!files.hasFailed()) break
+      }
+      expect(failed).toBeGreaterThan(10)
+    },
+  )
 
   it('can be taken again after a crash, at whatever call', async () => {
     let crashes = 0

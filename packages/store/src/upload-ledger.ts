@@ -1,9 +1,10 @@
 import { hash, randomUUID } from 'node:crypto'
 import path from 'node:path'
-import { type Digest, isKatmanError } from '@katman/oci'
+import type { Digest } from '@katman/oci'
 import { tryClaim } from './claim.ts'
+import { isFileError } from './clear-errors.ts'
 import type { StoreContext } from './context.ts'
-import { unless } from './files.ts'
+import { errorCode, unless } from './files.ts'
 import { ensureFolder, quietly } from './publish.ts'
 import { encodeRecord, readRecord } from './record-file.ts'
 import { listed } from './reference-files.ts'
@@ -110,6 +111,7 @@ function readLocation(context: StoreContext, file: string): string | undefined {
   return typeof location === 'string' && location.length <= maxLocationLength ? location : undefined
 }
 
+/** Whatever the files say: a push must not fail for what would only save it traffic. */
 function cannotKeep(error: unknown): boolean {
-  return isKatmanError(error, 'STORE_FULL') || isKatmanError(error, 'STORE_READ_ONLY')
+  return isFileError(error) || errorCode(error) !== undefined
 }
