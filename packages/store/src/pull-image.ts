@@ -69,7 +69,7 @@ export async function pullImage(
     concurrency: options.concurrency,
     onEvent: options.onEvent,
     referrers: options.referrers ? true : undefined,
-    select: choice.select,
+    select: (index, descriptor) => choice.select(index, descriptor),
     accept: (manifest, descriptor) => refuseArtifact(manifest, descriptor, reference),
   })
   const images = await recordImages(store, result, { ...options, from: canonicalName(reference) })
