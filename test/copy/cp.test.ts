@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readdir, readFile, stat, truncate } from 'node:fs/promises'
 import path from 'node:path'
 import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
@@ -40,6 +41,18 @@ const cp = async (...words: readonly string[]): Promise<string> => {
 }
 const file = (name: string): string => path.join(katman.folder, name)
 const source = (): string => `${registry.host}/team/app:both`
+
+describe('cp from an archive whose image has a tag alone, as skopeo writes it', () => {
+  it('finds the image by that tag', async () => {
+    const layout = file('tagged')
+    await cp('-q', source(), `oci:${layout}:v1`)
+    const archive = file('tagged.tar')
+    execFileSync('tar', ['-C', layout, '-cf', archive, 'oci-layout', 'index.json', 'blobs'])
+    await cp('-q', `oci-archive:${archive}:v1`, 'store:local/tagged:1')
+    const refused = await katman.run('cp', '-q', `oci-archive:${archive}:v2`, 'store:local/x:1')
+    expect(refused.stderr).toContain('choose one of its images: v1')
+  })
+})
 
 describe('cp', () => {
   const places = (): readonly string[] => [

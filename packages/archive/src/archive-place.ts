@@ -5,6 +5,8 @@ import type { Source } from '@katman/transfer'
 export interface ArchiveImage {
   readonly descriptor: Descriptor
   readonly names: readonly string[]
+  /** Tags alone, as skopeo writes them: they choose an image of the archive and name nothing outside it. */
+  readonly tags?: readonly string[]
 }
 
 /** What an archive is, however its content lies. `resolve` takes the digest of an image. */
@@ -23,15 +25,21 @@ export function gatherImages(entries: readonly Descriptor[]): readonly ArchiveIm
   interface Named {
     readonly descriptor: Descriptor
     readonly names: string[]
+    readonly tags: string[]
   }
   const images = new Map<string, Named>()
   for (const { annotations, ...entry } of entries) {
     if (isAttachment(annotations?.[refNameKey], entry)) continue
-    const image: Named = images.get(entry.digest) ?? { descriptor: entry, names: [] }
+    const image: Named = images.get(entry.digest) ?? {
+      descriptor: entry,
+      names: [],
+      tags: [],
+    }
     images.set(entry.digest, image)
     const name = annotations?.[imageNameKey] ?? annotations?.[refNameKey] ?? ''
     // A tag alone names nothing outside its layout.
     if (/[:/]/.test(name)) image.names.push(name)
+    else if (name !== '') image.tags.push(name)
   }
   return [...images.values()]
 }

@@ -43,6 +43,35 @@ const pack = async (...paths: readonly string[]): Promise<Descriptor> => {
   return packed.root
 }
 
+describe('unpackArtifact places all or nothing', () => {
+  const artifact = (...titles: readonly string[]): Descriptor => {
+    const layers = titles.map((title, position) =>
+      place.add('text/plain', Buffer.from(`content ${position}`), {
+        annotations: { 'org.opencontainers.image.title': title },
+      }),
+    )
+    const mediaType = mediaTypes.ociManifest
+    const config = place.add(mediaTypes.ociEmpty, Buffer.from('{}'))
+    const document = { schemaVersion: 2, mediaType, artifactType: 'application/x', config, layers }
+    return place.add(mediaType, Buffer.from(JSON.stringify(document)))
+  }
+
+  it.each([
+    { titles: ['ok.txt', 'a', 'a/b'], reason: 'a is a file' },
+    { titles: ['ok.txt', 'a\u001b[31m'], reason: 'a control character' },
+    { titles: ['ok.txt', 'taken'], reason: 'there is a folder of this name' },
+    { titles: ['ok.txt', 'file/below'], reason: 'is no folder' },
+  ])('refuses $titles', async ({ titles, reason }) => {
+    await mkdir(path.join(into(), 'taken'), { recursive: true })
+    await writeFile(path.join(into(), 'file'), '')
+    await expect(unpackArtifact(place, artifact(...titles), into())).rejects.toMatchObject({
+      code: 'ARTIFACT_PATH_INVALID',
+      message: expect.stringContaining(reason),
+    })
+    expect((await readdir(into())).toSorted()).toEqual(['file', 'taken'])
+  })
+})
+
 describe('packArtifact and unpackArtifact', () => {
   it('bring files and folders back: content, modes, links, and two files with one content', async () => {
     await write('a.txt', 'same')

@@ -10,17 +10,32 @@ export interface ListedFile {
   readonly isFolder: boolean
 }
 
-/** The files of an artifact. Throws `ARTIFACT_PATH_INVALID` for a title that leads elsewhere or comes twice. */
+/** The files of an artifact. Throws `ARTIFACT_PATH_INVALID` for a title that leads elsewhere, comes twice or leads through a file. */
 export function listFiles(manifest: Manifest): readonly ListedFile[] {
   const titles = new Set<string>()
-  return manifest.layers.map((descriptor) => {
+  const files = manifest.layers.map((descriptor) => {
     const given = descriptor.annotations?.[titleKey]
     const isFolder = descriptor.annotations?.[unpackKey] === 'true'
     if (given === undefined || given === '') return { descriptor, title: undefined, isFolder }
     const title = pathParts(given).join('/')
     if (titles.has(title)) throw pathInvalid(given, 'two files have this name')
+    // On a terminal such a name would be shown as another, or do something.
+    if (hasControl(title)) throw pathInvalid(given, 'there is a control character in it')
     titles.add(title)
     return { descriptor, title, isFolder }
+  })
+  for (const { title, isFolder } of files) {
+    if (title === undefined || isFolder) continue
+    const below = [...titles].find((one) => one.startsWith(`${title}/`))
+    if (below !== undefined) throw pathInvalid(below, `${title} is a file`)
+  }
+  return files
+}
+
+function hasControl(text: string): boolean {
+  return [...text].some((character) => {
+    const code = character.codePointAt(0) ?? 0
+    return code < 0x20 || (code >= 0x7f && code < 0xa0)
   })
 }
 

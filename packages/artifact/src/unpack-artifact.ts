@@ -12,7 +12,7 @@ import {
   verified,
 } from '@katman/transfer'
 import { type ListedFile, listFiles } from './list-files.ts'
-import { placeFile } from './place-file.ts'
+import { checkPlace, placeFile } from './place-file.ts'
 import { contentDigestKey, pathParts } from './title.ts'
 import { unpackFolder } from './unpack-folder.ts'
 
@@ -68,6 +68,8 @@ export async function unpackArtifact(
       )
       ready.push([file, await prepare(staging, file, isShared, signal)])
     }
+    // Nothing appears when one of them cannot.
+    for (const [{ title }, from] of ready) checkPlace(folder, pathParts(title), from, keepOld)
     for (const [{ title }, from] of ready) placeFile(folder, pathParts(title), from, keepOld)
     return { placed, unnamed }
   } finally {

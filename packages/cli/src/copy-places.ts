@@ -234,11 +234,12 @@ function chooseArchived(
   const [only, second] = images
   if (name === undefined && only !== undefined && second === undefined) return only
   const position = archive.images.findIndex(
-    (image) => name !== undefined && image.names.some((one) => sameName(one, name)),
+    ({ names, tags = [] }) =>
+      name !== undefined && (tags.includes(name) || names.some((one) => sameName(one, name))),
   )
   const found = images[position]
   if (found !== undefined) return found
-  const names = archive.images.flatMap((image) => image.names)
+  const names = archive.images.flatMap(({ names, tags = [] }) => [...names, ...tags])
   throw placeInvalid(
     archive.name,
     `choose one of its images: ${names.length === 0 ? 'they have no names' : names.join(', ')}`,
