@@ -20,7 +20,7 @@ export function listFiles(manifest: Manifest): readonly ListedFile[] {
     const title = pathParts(given).join('/')
     if (titles.has(title)) throw pathInvalid(given, 'two files have this name')
     // On a terminal such a name would be shown as another, or do something.
-    if (hasControl(title)) throw pathInvalid(given, 'there is a control character in it')
+    if (/\p{Cc}/u.test(title)) throw pathInvalid(given, 'there is a control character in it')
     titles.add(title)
     return { descriptor, title, isFolder }
   })
@@ -30,13 +30,6 @@ export function listFiles(manifest: Manifest): readonly ListedFile[] {
     if (below !== undefined) throw pathInvalid(below, `${title} is a file`)
   }
   return files
-}
-
-function hasControl(text: string): boolean {
-  return [...text].some((character) => {
-    const code = character.codePointAt(0) ?? 0
-    return code < 0x20 || (code >= 0x7f && code < 0xa0)
-  })
 }
 
 /** The name a layer of an artifact claims, unchecked: for messages. */
