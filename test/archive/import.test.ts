@@ -64,6 +64,14 @@ describe('import', () => {
     }
   })
 
+  it('makes an image without files of an empty file, as docker 28 does', async () => {
+    await writeFile(file('empty.tar'), '')
+    await succeed('import', file('empty.tar'), 'app:empty')
+    expect(await succeed('inspect', '-f', '{{json .RootFS.Layers}}', 'app:empty')).toBe(
+      `["${sha256(Buffer.alloc(0))}"]\n`,
+    )
+  })
+
   it('takes the platform that is asked for', async () => {
     await succeed('import', '--platform', 'linux/arm/v7', file('files.tar'), 'app:arm')
     const shown = await succeed(
