@@ -1,4 +1,5 @@
 import {
+  cosignTag,
   type Descriptor,
   type Digest,
   isKatmanError,
@@ -36,7 +37,7 @@ const signatureKey = 'dev.cosignproject.cosign/signature'
 
 /** The tag under which the signatures of an image lie: `sha256-<hex>.sig`. */
 export function signatureTag(digest: Digest): string {
-  return `${digest.replace(':', '-')}.sig`
+  return cosignTag(digest, 'sig')
 }
 
 /** The signatures that lie under the tag of an image; none is no error. One that does not read spoils no other. */
