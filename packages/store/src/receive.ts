@@ -77,9 +77,10 @@ async function receiveInto(
   try {
     await receiveFrom(context, descriptor, handle, kept, open, options)
   } catch (error) {
-    const isWrong = isKatmanError(error, 'SIZE_MISMATCH') || isKatmanError(error, 'DIGEST_MISMATCH')
-    if (kept === 0 || !isWrong || keepsPartial(error)) throw error
-    // What was kept, or what was added to it, was wrong: only a download in one piece can tell.
+    const isTurned = isKatmanError(error, 'DIGEST_MISMATCH')
+    const isWrong = isTurned || (kept > 0 && isKatmanError(error, 'SIZE_MISMATCH'))
+    if (!isWrong || keepsPartial(error)) throw error
+    // What was kept, what was added to it, or a bit on the way was wrong: once more, in one piece, can tell.
     files.truncate(handle, 0)
     await receiveFrom(context, descriptor, handle, 0, open, options)
   }

@@ -6,6 +6,7 @@ import {
   isForeignLayerType,
   isImageManifest,
   isIndexType,
+  isKatmanError,
   isLayerType,
   isManifestType,
   KatmanError,
@@ -276,7 +277,13 @@ async function readDocument(state: CopyState, descriptor: Descriptor): Promise<U
       if (!(error instanceof KatmanError)) throw error
     }
   }
-  return readVerified(source, descriptor, { signal: state.signal })
+  try {
+    return await readVerified(source, descriptor, { signal: state.signal })
+  } catch (error) {
+    // A bit may have turned on the way: that is told by reading it once more.
+    if (!isKatmanError(error, 'DIGEST_MISMATCH')) throw error
+    return readVerified(source, descriptor, { signal: state.signal })
+  }
 }
 
 async function writeDocument(
