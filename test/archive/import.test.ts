@@ -1,20 +1,25 @@
 import { createHash } from 'node:crypto'
-import { readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { tarBytes } from '@katman/layer'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openProgram, type ProgramResult, type TestProgram } from '../program/run-in-process.ts'
 
 let katman: TestProgram
 beforeEach(async () => {
   katman = await openProgram()
+  // Its own: in the system's folder other runs come and go.
+  await mkdir(file('tmp'))
+  vi.stubEnv('TMPDIR', file('tmp'))
   await writeFile(file('files.tar'), files)
 })
-afterEach(() => katman[Symbol.asyncDispose]())
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await katman[Symbol.asyncDispose]()
+})
 
 const files = tarBytes([{ name: 'etc/hello', content: 'hello\n' }])
 const file = (name: string): string => path.join(katman.folder, name)
@@ -143,13 +148,12 @@ describe('import', () => {
     ['cut gzip', gzipSync(files).subarray(0, 60)],
     ['junk behind gzip', Buffer.concat([gzipSync(files), Buffer.from('junk')])],
   ])('stores nothing of %s', async (_, bytes) => {
-    const before = await temporaryFiles()
     await writeFile(file('bad.tar'), bytes)
     expect(await refused(file('bad.tar'), '')).toMatchObject({ exitCode: 1, stdout: '' })
     expect(await succeed('images', '-aq')).toBe('')
     await succeed('gc', '--min-age', '0s')
     expect(await succeed('fsck', '--hash')).toMatch(/^1 file checked, clean\n$/)
-    expect(await temporaryFiles()).toEqual(before)
+    expect(await readdir(file('tmp'))).toEqual([])
   })
 })
 
@@ -159,10 +163,6 @@ async function refused(from: string, message: string): Promise<ProgramResult> {
   expect(result.stderr).toMatch(/^Error response from daemon: /)
   expect(result.stderr).toContain(message)
   return result
-}
-
-async function temporaryFiles(): Promise<readonly string[]> {
-  return (await readdir(tmpdir())).filter((name) => name.startsWith('katman-import-'))
 }
 
 interface Served extends AsyncDisposable {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdir, readFile, stat, truncate } from 'node:fs/promises'
 import path from 'node:path'
+import type { Descriptor } from '@katman/oci'
 import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/registry'
 import { openOciLayout } from '@katman/transfer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -12,6 +13,7 @@ let registry: RegistryServer
 let requests: string[]
 let index: string
 let arm: string
+let nested: () => Promise<Descriptor>
 
 beforeEach(async () => {
   katman = await openProgram()
@@ -24,6 +26,11 @@ beforeEach(async () => {
     { ...armImage.manifest, platform: { os: 'linux', architecture: 'arm64' } },
   ]
   index = (await addIndex(storage, entries, 'both')).digest
+  nested = async () =>
+    addIndex(storage, [
+      await addIndex(storage, entries.slice(0, 1)),
+      await addIndex(storage, entries.slice(1)),
+    ])
   requests = []
   const onRequest = (event: { readonly method: string; readonly path: string }): void =>
     void requests.push(`${event.method} ${event.path}`)
@@ -84,6 +91,15 @@ describe('cp', () => {
     expect(await cp('--platform', 'linux/arm64', source(), 'store:one')).toBe(arm)
     const shown = await katman.run('inspect', '-f', '{{.Architecture}}', 'one')
     expect(shown.stdout).toBe('arm64\n')
+  })
+
+  it('passes over nested indexes without the platform, and says what all of them have', async () => {
+    const from = `${registry.host}/team/app@${(await nested()).digest}`
+    expect(await cp('--platform', 'linux/arm64', from, 'store:one')).toBe(arm)
+    const { exitCode, stderr } = await katman.run('cp', '--platform', 's390x', from, 'store:two')
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('no matching manifest for linux/s390x in the manifest list entries')
+    expect(stderr).toContain('available: linux/amd64, linux/arm64')
   })
 
   it('mounts within a registry, and says with --dry-run what would move', async () => {

@@ -212,6 +212,47 @@ describe('unpackArtifact and deceit', () => {
     expect(a?.nlink).toBe(1)
   })
 
+  it('stops what would take more than the artifact may: folders and copies together', async () => {
+    const zeros = (name: string): TarInput => ({ name, content: '0'.repeat(40_000) })
+    const sizes: number[] = []
+    const unpack = (...layers: readonly Descriptor[]): Promise<unknown> =>
+      unpackArtifact(place, artifact(layers), into(), {
+        maxUnpackedBytes: (size) => {
+          sizes.push(size)
+          return 100_000
+        },
+      })
+    const tooLarge = { code: 'LAYER_TOO_LARGE' }
+    const [one, two, three] = ['a', 'b', 'c'].map((name) => packed(name, [zeros(`${name}/0`)]))
+    if (one === undefined || two === undefined || three === undefined) throw new Error('three')
+    await expect(unpack(one, two, three)).rejects.toMatchObject(tooLarge)
+    const links = packed('d', [zeros('d/0'), link('d/1', 'd/0', 'hardlink')])
+    await unpack(links)
+    const more = packed('e', [
+      zeros('e/0'),
+      link('e/1', 'e/0', 'hardlink'),
+      link('e/2', 'e/0', 'hardlink'),
+    ])
+    await expect(unpack(more)).rejects.toMatchObject(tooLarge)
+    const same = ['f', 'g', 'h'].map((title) => file(title, '0'.repeat(40_000)))
+    await expect(unpack(...same)).rejects.toMatchObject(tooLarge)
+    expect(await readdir(into())).toEqual(['d'])
+    expect(sizes).toEqual([one.size + two.size + three.size, links.size, more.size, 40_000])
+    // What is not packed gives as much as there is.
+    await unpack(file('i', '0'.repeat(200_000)))
+  })
+
+  it('refuses a file whose bytes lie elsewhere, and places nothing', async () => {
+    const urls = ['https://far.example/layer']
+    const foreign = { ...file('far', 'x'), mediaType: mediaTypes.ociForeignLayerGzip, urls }
+    const root = artifact([file('near', 'y'), foreign])
+    await expect(unpackArtifact(place, root, into())).rejects.toMatchObject({
+      code: 'ARTIFACT_CONTENT_INVALID',
+      message: expect.stringContaining('"far": it is not in the artifact'),
+    })
+    await expect(readdir(into())).rejects.toThrow('ENOENT')
+  })
+
   it('refuses a folder with other content than was promised', async () => {
     const digest = `sha256:${'0'.repeat(64)}`
     const root = artifact([

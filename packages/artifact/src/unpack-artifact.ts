@@ -1,7 +1,15 @@
 import fs from 'node:fs'
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { type Bytes, type Descriptor, digestHex, KatmanError, parseManifest } from '@katman/oci'
+import { maxInflatedBytes } from '@katman/layer'
+import {
+  type Bytes,
+  type Descriptor,
+  digestHex,
+  isForeignLayerType,
+  KatmanError,
+  parseManifest,
+} from '@katman/oci'
 import {
   type CallOptions,
   copyContent,
@@ -14,11 +22,14 @@ import {
 import { type ListedFile, listFiles } from './list-files.ts'
 import { checkPlace, placeFile } from './place-file.ts'
 import { contentDigestKey, pathParts } from './title.ts'
+import { createUnpackBudget, type UnpackBudget } from './unpack-budget.ts'
 import { unpackFolder } from './unpack-folder.ts'
 
 export interface UnpackOptions extends CallOptions {
   /** A file that is there already is an error. Default: it is replaced. */
   readonly keepOld?: boolean
+  /** How many bytes may come out of so many: of all folders and copies together. Default: as for a layer. */
+  readonly maxUnpackedBytes?: (packedBytes: number) => number
   readonly onEvent?: (event: CopyEvent) => void
 }
 
@@ -31,7 +42,7 @@ export interface UnpackResult {
 
 /**
  * Brings the files of an artifact into a folder, which is made when it is missing. They appear when all are here and
- * verified. Throws `ARTIFACT_PATH_INVALID`, `ARTIFACT_CONTENT_INVALID`, `MANIFEST_INVALID`, and what
+ * verified. Throws `ARTIFACT_PATH_INVALID`, `ARTIFACT_CONTENT_INVALID`, `LAYER_TOO_LARGE`, `MANIFEST_INVALID`, and what
  * {@link copyContent} throws.
  */
 export async function unpackArtifact(
@@ -40,13 +51,14 @@ export async function unpackArtifact(
   folder: string,
   options: UnpackOptions = {},
 ): Promise<UnpackResult> {
-  const { keepOld = false, signal } = options
+  const { keepOld = false, maxUnpackedBytes = maxInflatedBytes, signal } = options
   const manifest = parseManifest(await readVerified(source, root, { signal }), root.mediaType)
   if (manifest.kind === 'index') throw isIndex(root)
   const files = listFiles(manifest)
   const placed = files.flatMap(({ title, ...file }) =>
     title === undefined ? [] : [{ ...file, title }],
   )
+  for (const file of placed) if (isElsewhere(file.descriptor)) throw notHere(file)
   const unnamed = files.flatMap(({ title, descriptor }) =>
     title === undefined ? [descriptor] : [],
   )
@@ -61,12 +73,15 @@ export async function unpackArtifact(
       onEvent: options.onEvent,
       readFrom: 'source',
     })
+    const sizes = new Map(placed.map(({ descriptor }) => [descriptor.digest, descriptor.size]))
+    const packed = [...sizes.values()].reduce((sum, size) => sum + size, 0)
+    const budget = createUnpackBudget(packed, maxUnpackedBytes(packed))
     const ready: [ListedFile & { readonly title: string }, string][] = []
     for (const file of placed) {
       const isShared = placed.some(
         (one) => one !== file && one.descriptor.digest === file.descriptor.digest,
       )
-      ready.push([file, await prepare(staging, file, isShared, signal)])
+      ready.push([file, await prepare(staging, file, { isShared, budget, signal })])
     }
     // Nothing appears when one of them cannot.
     for (const [{ title }, from] of ready) checkPlace(folder, pathParts(title), from, keepOld)
@@ -104,8 +119,15 @@ function stagingTarget(staging: string, wants: (descriptor: Descriptor) => boole
 async function prepare(
   staging: string,
   { descriptor, title, isFolder }: ListedFile & { readonly title: string },
-  isShared: boolean,
-  signal: AbortSignal | undefined,
+  {
+    isShared,
+    budget,
+    signal,
+  }: {
+    readonly isShared: boolean
+    readonly budget: UnpackBudget
+    readonly signal: AbortSignal | undefined
+  },
 ): Promise<string> {
   const staged = stagedPath(staging, descriptor)
   if (!isFolder && !isShared) return staged
@@ -113,8 +135,9 @@ async function prepare(
   if (isFolder) {
     const contentDigest = descriptor.annotations?.[contentDigestKey]
     const archive = fs.createReadStream(staged, { highWaterMark: 1024 * 1024 }) as Bytes
-    return unpackFolder(archive, own, { title, contentDigest, signal })
+    return unpackFolder(archive, own, { title, contentDigest, budget, signal })
   }
+  budget.spend(descriptor.size)
   const file = path.join(own, 'content')
   fs.copyFileSync(staged, file, fs.constants.COPYFILE_FICLONE)
   return file
@@ -122,6 +145,24 @@ async function prepare(
 
 function stagedPath(staging: string, { digest }: Descriptor): string {
   return path.join(staging, digestHex(digest))
+}
+
+/** Such a layer is not moved: its bytes lie at its addresses only. */
+function isElsewhere({ mediaType, urls = [] }: Descriptor): boolean {
+  return isForeignLayerType(mediaType) && urls.length > 0
+}
+
+function notHere({ descriptor, title }: { descriptor: Descriptor; title: string }): KatmanError {
+  const { digest, mediaType, urls } = descriptor
+  const name = JSON.stringify(title)
+  return new KatmanError(
+    'ARTIFACT_CONTENT_INVALID',
+    `file ${name}: it is not in the artifact (${mediaType} with urls)`,
+    {
+      hint: 'the artifact names addresses to fetch it from, which Katman never asks',
+      details: { title, digest, urls },
+    },
+  )
 }
 
 function isIndex({ digest }: Descriptor): KatmanError {

@@ -5,9 +5,8 @@ import { createTarReader, decompressed, type TarEntry } from '@katman/layer'
 import { type Bytes, KatmanError } from '@katman/oci'
 import { preparePath } from './place-file.ts'
 import { pathInvalid, pathParts } from './title.ts'
+import type { UnpackBudget } from './unpack-budget.ts'
 
-/** A gzip of a few megabytes can hold this much; more is refused. */
-const maxBytes = 64 * 1024 ** 3
 const maxEntries = 1_000_000
 
 interface UnpackFolderOptions {
@@ -15,25 +14,27 @@ interface UnpackFolderOptions {
   readonly title: string
   /** Digest of the uncompressed archive, if it is known. */
   readonly contentDigest: string | undefined
+  readonly budget: UnpackBudget
   readonly signal: AbortSignal | undefined
 }
 
 /**
  * Unpacks a tar archive into `root`, a fresh folder, and returns where `title` is then. Throws `ARTIFACT_PATH_INVALID`
  * for an entry outside, one below a link, and a link that leads out; `ARTIFACT_CONTENT_INVALID` for devices and other
- * content than promised; what `decompressed` and `createTarReader` throw.
+ * content than promised; `LAYER_TOO_LARGE` beyond the budget; what `decompressed` and `createTarReader` throw.
  */
 export async function unpackFolder(
   archive: Bytes,
   root: string,
-  { title, contentDigest, signal }: UnpackFolderOptions,
+  { title, contentDigest, budget, signal }: UnpackFolderOptions,
 ): Promise<string> {
   const hash = createHash('sha256')
-  const writer = openWriter(root, title)
+  const writer = openWriter(root, title, budget)
   try {
     const reader = createTarReader(writer, { maxEntries })
-    for await (const chunk of decompressed(archive, 'detect', { maxBytes })) {
+    for await (const chunk of decompressed(archive, 'detect')) {
       signal?.throwIfAborted()
+      budget.spend(chunk.byteLength)
       hash.update(chunk)
       reader.push(chunk)
     }
@@ -57,7 +58,7 @@ interface Writer {
   close(): void
 }
 
-function openWriter(root: string, title: string): Writer {
+function openWriter(root: string, title: string, budget: UnpackBudget): Writer {
   const top = pathParts(title)
   let open: { readonly handle: number; readonly entry: TarEntry } | undefined
   const close = (): void => {
@@ -88,9 +89,11 @@ function openWriter(root: string, title: string): Writer {
     makeRoom(link, entry)
     if (entry.type === 'hardlink') {
       const to = preparePath(root, inside(entry.linkname))
-      if (!fs.lstatSync(to, { throwIfNoEntry: false })?.isFile()) {
+      const there = fs.lstatSync(to, { throwIfNoEntry: false })
+      if (!there?.isFile()) {
         throw pathInvalid(entry.name, 'it is a link to no file of the folder')
       }
+      budget.spend(there.size)
       // Two files: a change of one is no surprise in the other.
       fs.copyFileSync(to, link, fs.constants.COPYFILE_EXCL)
       return

@@ -7,13 +7,13 @@ import {
 } from '@katman/transfer'
 import type { Context } from './context.ts'
 import {
-  narrowTo,
   type OpenedSource,
   openSource,
   parsePlace,
   placeInvalid,
   type PlaceName,
 } from './copy-places.ts'
+import { narrowTo } from './narrow-to.ts'
 import { typedPlatform } from './host-platform.ts'
 
 /** Where artifacts go: a repository or a layout, with the tags to give. */

@@ -16,7 +16,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '@katman/oci'
-import { findImage, loadImages, selectPlatform, type Store } from '@katman/store'
+import { findImage, loadImages, type Store } from '@katman/store'
 import {
   type OciLayout,
   openOciLayout,
@@ -272,18 +272,6 @@ function sameName(left: string, right: string): boolean {
   return spelled(left) === spelled(right)
 }
 
-/** Goes down to the image of one platform. Throws `PLATFORM_UNKNOWN`. */
-export async function narrowTo(opened: OpenedSource, platform: Platform): Promise<Descriptor> {
-  let { root } = opened
-  for (let depth = 0; depth < 4 && isIndexType(root.mediaType); depth++) {
-    const index = await readIndex(opened.source, root)
-    const [entry] = selectPlatform(index, platform)
-    if (entry === undefined) break
-    root = entry
-  }
-  return root
-}
-
 /** The image that readers of one platform see. */
 export async function shownManifest(
   opened: OpenedSource,
@@ -301,7 +289,7 @@ export async function shownManifest(
   return shownManifest(opened, shown, platform)
 }
 
-async function readIndex(source: Source, descriptor: Descriptor): Promise<Index> {
+export async function readIndex(source: Source, descriptor: Descriptor): Promise<Index> {
   const document = parseManifest(await readVerified(source, descriptor), descriptor.mediaType)
   if (document.kind === 'index') return document
   throw new TypeError(`${descriptor.digest} is no index`)

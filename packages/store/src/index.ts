@@ -5,7 +5,14 @@ export type { DiskUsage } from './disk-usage.ts'
 export type { FileFacts, Files, OpenMode } from './files.ts'
 export { openNodeFiles } from './node-files.ts'
 export { openStore, type StoreOptions } from './open-store.ts'
-export { type PullOptions, pullImage, type PullResult, selectPlatform } from './pull-image.ts'
+export {
+  chooseBelow,
+  type PlatformChoice,
+  type PullOptions,
+  pullImage,
+  type PullResult,
+  selectPlatform,
+} from './pull-image.ts'
 export { pushImage, type PushOptions, type PushResult } from './push-image.ts'
 export { type PushedLayer } from './push-layers.ts'
 export {

@@ -81,11 +81,19 @@ export async function pullImage(
   return { target, images, changed, movedBlobs, movedBytes }
 }
 
-/** Of nested indexes those without the platform are passed over; `unknown` is the error when that were all. */
-function chooseBelow(target: Descriptor, platform: Platform | 'all') {
+/** Chooses the entries of each index on the way down from one. */
+export interface PlatformChoice {
+  /** As {@link selectPlatform}; none of a nested index that has not the platform. */
+  select(index: Index, descriptor: Descriptor): readonly Descriptor[]
+  /** The error when every nested index was passed over. */
+  unknown(): KatmanError | undefined
+}
+
+/** Of the indexes below `target` those without the platform are passed over. */
+export function chooseBelow(target: Descriptor, platform: Platform | 'all'): PlatformChoice {
   const without: Descriptor[] = []
   return {
-    select(index: Index, descriptor: Descriptor): readonly Descriptor[] {
+    select(index, descriptor) {
       try {
         return selectPlatform(index, platform)
       } catch (error) {
@@ -95,7 +103,7 @@ function chooseBelow(target: Descriptor, platform: Platform | 'all') {
         return []
       }
     },
-    unknown: (): KatmanError | undefined =>
+    unknown: () =>
       platform === 'all' || without.length === 0 ? undefined : platformUnknown(platform, without),
   }
 }

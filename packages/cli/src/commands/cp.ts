@@ -3,7 +3,6 @@ import { admit, policyPlace } from '../admit.ts'
 import type { Context } from '../context.ts'
 import type { CopyFlags, CopyJob } from '../copy-job.ts'
 import {
-  narrowTo,
   openAllTags,
   type OpenedSource,
   openSource,
@@ -11,6 +10,7 @@ import {
   placeInvalid,
   type PlaceName,
 } from '../copy-places.ts'
+import { narrowTo } from '../narrow-to.ts'
 import { openTarget } from '../copy-target.ts'
 import { plainFailure } from '../failure.ts'
 import { typedPlatform } from '../host-platform.ts'

@@ -8,7 +8,8 @@ import {
   type VerifyOptions,
 } from '@katman/sign'
 import type { Context } from '../context.ts'
-import { narrowTo, openSource, parsePlace } from '../copy-places.ts'
+import { openSource, parsePlace } from '../copy-places.ts'
+import { narrowTo } from '../narrow-to.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
 import { annotationsOf, readKeyText } from '../key-files.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
