@@ -100,6 +100,8 @@ describe('cp', () => {
     expect(exitCode).toBe(1)
     expect(stderr).toContain('no matching manifest for linux/s390x in the manifest list entries')
     expect(stderr).toContain('available: linux/amd64, linux/arm64')
+    const layers = await katman.run('layers', '--remote', '--platform', 'linux/arm64', from)
+    expect(layers).toMatchObject({ exitCode: 0, stderr: '' })
   })
 
   it('mounts within a registry, and says with --dry-run what would move', async () => {

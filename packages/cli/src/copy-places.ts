@@ -18,6 +18,7 @@ import {
 } from '@katman/oci'
 import { findImage, loadImages, type Store } from '@katman/store'
 import {
+  type CallOptions,
   type OciLayout,
   openOciLayout,
   readVerified,
@@ -289,8 +290,12 @@ export async function shownManifest(
   return shownManifest(opened, shown, platform)
 }
 
-export async function readIndex(source: Source, descriptor: Descriptor): Promise<Index> {
-  const document = parseManifest(await readVerified(source, descriptor), descriptor.mediaType)
+export async function readIndex(
+  source: Source,
+  descriptor: Descriptor,
+  call: CallOptions = {},
+): Promise<Index> {
+  const document = parseManifest(await readVerified(source, descriptor, call), descriptor.mediaType)
   if (document.kind === 'index') return document
   throw new TypeError(`${descriptor.digest} is no index`)
 }

@@ -4,7 +4,6 @@ import {
   type Descriptor,
   type Digest,
   familiarReference,
-  formatPlatform,
   type ImageConfig,
   isImageManifest,
   isKatmanError,
@@ -17,20 +16,11 @@ import {
   withDefaultTag,
 } from '@katman/oci'
 import type { RemoteRepository } from '@katman/remote'
-import {
-  findImage,
-  findPlatformImage,
-  type ImageView,
-  loadImages,
-  selectPlatform,
-  type Store,
-} from '@katman/store'
+import { findImage, findPlatformImage, type ImageView, loadImages, type Store } from '@katman/store'
 import { type CallOptions, readVerified, verified } from '@katman/transfer'
 import type { Context } from './context.ts'
 import { chosenPlatform, typedPlatform } from './host-platform.ts'
-
-/** Indexes above a manifest, at most. */
-const maxDepth = 4
+import { narrowTo } from './narrow-to.ts'
 
 /** What every layer of one image holds, and the documents that led there. */
 export interface ImageLayers {
@@ -154,20 +144,19 @@ async function chooseManifest(
   platform: Platform,
   call: CallOptions,
 ): Promise<{ readonly descriptor: Descriptor; readonly manifest: Manifest }> {
-  let { descriptor, bytes } = await repository.fetchManifest(wanted, call)
-  for (let depth = 0; depth < maxDepth; depth++) {
-    const document = parseManifest(bytes, descriptor.mediaType)
-    if (document.kind === 'manifest') return { descriptor, manifest: document }
-    const [entry] = selectPlatform(document, platform)
-    if (entry === undefined) break
-    descriptor = entry
-    bytes = await readVerified(repository, entry, call)
-  }
-  throw new KatmanError(
-    'GRAPH_LIMIT',
-    `${wanted}: indexes nest deeper than ${maxDepth} on the way to ${formatPlatform(platform)}`,
-    { hint: 'the image is made wrongly or to deceive; it is not read' },
+  const { descriptor: root, bytes } = await repository.fetchManifest(wanted, call)
+  const document = parseManifest(bytes, root.mediaType)
+  if (document.kind === 'manifest') return { descriptor: root, manifest: document }
+  const descriptor = await narrowTo({ source: repository, root }, platform, {
+    ...call,
+    known: document,
+  })
+  const manifest = parseManifest(
+    await readVerified(repository, descriptor, call),
+    descriptor.mediaType,
   )
+  if (manifest.kind === 'manifest') return { descriptor, manifest }
+  throw new TypeError(`${descriptor.digest} is no manifest`)
 }
 
 /** The layer of a manifest at a position that its config has. Throws `CONFIG_INVALID` when there is none. */
