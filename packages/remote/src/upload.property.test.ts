@@ -29,11 +29,29 @@ const troubles = [
 ] as const
 type Trouble = (typeof troubles)[number]
 
+interface Two {
+  readonly before: number
+  readonly first: Trouble
+  readonly between: number
+  readonly second: Trouble
+}
+
 const sizes = { small: 400_000, large: largeBlobBytes + 70_000 } as const
 const contents = {
   small: createHash('shake256', { outputLength: sizes.small }).update('s').digest(),
   large: createHash('shake256', { outputLength: sizes.large }).update('l').digest(),
 }
+
+/** A way is refused once, and what is tried instead is too large once. Too rare to be left to chance. */
+const refusedAndTooLarge = (
+  [
+    [0, 'not this way', 0],
+    [1, 'not this way', 1],
+    [1, 'nothing of the body kept', 1],
+    [1, 'body changed', 2],
+    [2, 'not this way', 1],
+  ] as const
+).map(([before, first, between]): [Two] => [{ before, first, between, second: 'too large' }])
 
 describe('an upload to a registry that goes wrong', () => {
   it.each([
@@ -68,7 +86,7 @@ describe('an upload to a registry that goes wrong', () => {
         const script = [...fine(before), first, ...fine(between), second]
         expect(await upload(contents[size], script)).toBe('ok')
       }),
-      { numRuns },
+      { numRuns, examples: refusedAndTooLarge },
     )
   })
 

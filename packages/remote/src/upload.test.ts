@@ -279,6 +279,46 @@ describe('an upload', () => {
     expect(lengths).toEqual([size, size / 2])
   })
 
+  it('sends small chunks when a stream is refused and all at once is too large', async () => {
+    await using registry = await startMemoryRegistry()
+    const lengths: number[] = []
+    registry.intercept = (request, response) => {
+      const length = Number(request.headers['content-length'] ?? 0)
+      if (request.method === 'PATCH') lengths.push(length)
+      if (length < size) return false
+      request.resume()
+      if (request.method === 'PATCH') fail(response, 405, 'UNSUPPORTED', 'no streams')
+      else fail(response, 413, 'UNKNOWN', 'too large')
+      return true
+    }
+    await upload(registry, large)
+    expect(methods(registry)).toEqual([
+      ...['POST', 'PATCH', 'POST', 'PUT'],
+      ...['POST', 'PATCH', 'PATCH', 'PUT'],
+    ])
+    expect(lengths).toEqual([size, size / 2, size / 2])
+  })
+
+  it.each([
+    ['PATCH', ['POST', 'PATCH', 'POST', 'PUT', 'POST', 'PATCH']],
+    ['POST without a body', ['POST', 'POST', 'POST']],
+  ] as const)(
+    'says that it is too large when %s is always refused, and sends all only once',
+    async (what, sent) => {
+      await using registry = await startMemoryRegistry()
+      const refuse = refusing(registry, what, 405)
+      registry.intercept = (request, response) => {
+        if (request.method === 'PATCH' || Number(request.headers['content-length'] ?? 0) < size)
+          return refuse(request, response)
+        request.resume()
+        fail(response, 413, 'UNKNOWN', 'too large')
+        return true
+      }
+      await expect(upload(registry, large)).rejects.toMatchObject({ details: { status: 413 } })
+      expect(methods(registry)).toEqual(sent)
+    },
+  )
+
   it('finds its place again when the registry refuses a chunk for it', async () => {
     await using registry = await startMemoryRegistry()
     let patches = 0

@@ -30,9 +30,10 @@ export interface UploadOptions {
 /**
  * Uploads a blob: mounted with `mountFrom` if the registry will, a small one in one `PUT`, a large one in a stream of
  * `PATCH` and a closing `PUT`. After a cut the registry is asked how far it is and gets the rest; a session it has lost
- * is begun again. A way the registry refuses is followed by another: one `PUT`, chunks, one `POST`.
- * Throws `DIGEST_MISMATCH` and `SIZE_MISMATCH` when the source does not hold what it should, and what the registry
- * answered last when there is no hope.
+ * is begun again. A way the registry refuses is followed by another: one `PUT`, chunks, one `POST`; one
+ * that takes no body so large gets small chunks, even after it refused a stream.
+ * Throws `DIGEST_MISMATCH` and `SIZE_MISMATCH` when the source does not hold what it should, and when there is no hope
+ * what the registry answered last, or that the whole was too large for it.
  */
 export async function uploadBlob(options: UploadOptions): Promise<'uploaded' | 'mounted'> {
   const { descriptor, write, mountFrom } = options
@@ -98,6 +99,8 @@ class Upload {
   #troubles = 0
   #conflicts = 0
   #mayMount = true
+  /** All at once was too much after another way had been refused: small chunks are the last hope. */
+  #tooLarge: KatmanError | undefined
 
   constructor(options: UploadOptions, session: UploadSession, retry: Retry) {
     this.#options = options
@@ -248,7 +251,12 @@ class Upload {
     const least = Math.max(this.#place?.minChunkBytes ?? 0, 64 * 1024)
     const last = Math.min(this.#chunkBytes, size)
     const next = last > chunkBytes ? chunkBytes : Math.ceil(last / 2)
-    if (this.#step === 'open' || next < least || this.#refused.has('patch')) throw error
+    if (this.#step === 'open' || next < least) throw error
+    if (this.#refused.delete('patch')) {
+      // What was refused was a stream of everything, or for once only: chunks cost little to try.
+      this.#tooLarge = error
+      this.#startAnew()
+    }
     this.#chunkBytes = next
     this.#way = 'patch'
     this.#isUnsure = this.#place !== undefined
@@ -256,6 +264,7 @@ class Upload {
 
   /** Tries another way, each once. Throws the refusal when there is none left. */
   #refuse(way: Way, error: unknown): void {
+    if (way === 'patch' && this.#tooLarge !== undefined) throw this.#tooLarge
     this.#refused.set(way, error)
     // A registry that opens no session takes the blob without one, or not at all.
     const ways: readonly Way[] = this.#step === 'open' ? ['post'] : ['put', 'patch', 'post']
