@@ -292,10 +292,7 @@ describe('an upload', () => {
       return true
     }
     await upload(registry, large)
-    expect(methods(registry)).toEqual([
-      ...['POST', 'PATCH', 'POST', 'PUT'],
-      ...['POST', 'PATCH', 'PATCH', 'PUT'],
-    ])
+    expect(methods(registry).join(' ')).toBe('POST PATCH POST PUT POST PATCH PATCH PUT')
     expect(lengths).toEqual([size, size / 2, size / 2])
   })
 
