@@ -15,6 +15,8 @@ export type Need =
 
 /** Who asks, and what they may do with what they showed. */
 export interface Visitor {
+  /** The name of the account; undefined for anybody who showed none. */
+  readonly account?: string | undefined
   may(need: Need): boolean
   /** Whether the catalog and the search may show them this repository. */
   maySee(repository: string): boolean
@@ -22,7 +24,7 @@ export interface Visitor {
 
 /** Lets requests in, or throws the refusal that tells the client what to show. */
 export interface Gate {
-  admit(request: RegistryRequest, need: Need): Visitor
+  admit(request: RegistryRequest, need: Need): Visitor | Promise<Visitor>
   /** Answers requests that are not of the distribution API: the token endpoint. */
   handle?(request: RegistryRequest): Promise<RegistryResponse | undefined>
 }

@@ -21,3 +21,17 @@ export type {
   Upload,
   UploadStorage,
 } from './storage.ts'
+export type { Change, ChangeListener, Pull, Repository } from './change.ts'
+export type {
+  Database,
+  Engine,
+  Queries,
+  Row,
+  SqlValue,
+  Transaction,
+  TransactionOptions,
+} from './database/database.ts'
+export { migrate } from './database/migrate.ts'
+export { openSqlite } from './database/sqlite.ts'
+export type { Face } from './face.ts'
+export type { LinkOptions, ObjectStore, ObjectUpload, StoredObject } from './object-store.ts'

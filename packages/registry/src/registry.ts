@@ -1,5 +1,6 @@
 import { type Gate, needOf, openGate } from './access.ts'
 import { handleBlob } from './blobs.ts'
+import type { Face } from './face.ts'
 import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
 import { listReferrers, listRepositories, listTags } from './lists.ts'
 import { handleManifest } from './manifests.ts'
@@ -27,13 +28,23 @@ const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
 }
 
 /** The distribution API (distribution-spec 1.1) over a storage, for whatever listens. */
-export function createRegistry(storage: RegistryStorage, gate: Gate = openGate): Registry {
+export function createRegistry(
+  storage: RegistryStorage,
+  gate: Gate = openGate,
+  faces: readonly Face[] = [],
+): Registry {
   const uploads = createUploadHandlers(storage)
 
   async function answer(request: RegistryRequest): Promise<RegistryResponse> {
     const outside = await gate.handle?.(request)
     if (outside !== undefined) return outside
     const route = parseRoute(request.path)
+    if (route === undefined) {
+      for (const face of faces) {
+        const answered = await face(request, async (need) => gate.admit(request, need))
+        if (answered !== undefined) return answered
+      }
+    }
     if (route === undefined) throw new Refusal(404, 'NAME_UNKNOWN', 'no such endpoint')
     const allowed = methods[route.kind]
     if (!allowed.includes(request.method)) {
@@ -41,7 +52,7 @@ export function createRegistry(storage: RegistryStorage, gate: Gate = openGate):
         headers: { allow: allowed.join(', ') },
       })
     }
-    const visitor = gate.admit(request, needOf(route, request.method))
+    const visitor = await gate.admit(request, needOf(route, request.method))
     switch (route.kind) {
       case 'base':
         return json(200, {})

@@ -1,0 +1,47 @@
+/** What a column can hold. Times are whole milliseconds since 1970; truths are 0 and 1. */
+export type SqlValue = string | number | Uint8Array | null
+
+export type Row = Readonly<Record<string, SqlValue>>
+
+/**
+ * Runs SQL that every engine understands, with `?` for each value. Whole numbers come back as numbers, bytes as
+ * `Uint8Array`. Statements are written once, as constants: the engines keep them prepared by their text.
+ */
+export interface Queries {
+  all<T extends object = Row>(sql: string, values?: readonly SqlValue[]): Promise<readonly T[]>
+  /** The first row. */
+  get<T extends object = Row>(sql: string, values?: readonly SqlValue[]): Promise<T | undefined>
+  /** How many rows it changed. */
+  run(sql: string, values?: readonly SqlValue[]): Promise<number>
+}
+
+/** Inside one transaction. */
+export interface Transaction extends Queries {
+  readonly engine: Engine
+}
+
+export type Engine = 'sqlite' | 'postgres'
+
+export interface TransactionOptions {
+  /**
+   * Whether the promise resolves only when a power cut cannot take the change back. Default true; false for what
+   * may be lost, like the state of an upload.
+   */
+  readonly isDurable?: boolean
+}
+
+/**
+ * A registry's metadata. Reads outside a transaction see what is committed. A transaction is committed when `work`
+ * resolves and undone when it rejects; it waits for nothing but its own queries, because other writers wait for it.
+ * `work` may run again after a conflict with another writer.
+ *
+ * @throws KatmanError `DATABASE_UNAVAILABLE` while the database cannot be reached, `DATABASE_FAILED` when it refuses.
+ */
+export interface Database extends Queries, AsyncDisposable {
+  readonly engine: Engine
+  transaction<T>(
+    work: (transaction: Transaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>
+  close(): Promise<void>
+}

@@ -1,0 +1,54 @@
+import type { Bytes } from '@katman/oci'
+import type { ByteRange } from './storage.ts'
+
+/**
+ * Where the bytes of blobs are: a folder, a bucket, memory. Keys are unique for each upload, so an object is
+ * written once and never changes; which digest it is, the database knows.
+ */
+export interface ObjectStore {
+  /** Begins an object that is not there before it is finished. Keys are lower-case hex and dashes. */
+  begin(key: string): Promise<ObjectUpload>
+  /**
+   * Adds bytes at the end. When `bytes` fails in the middle the result keeps what arrived and says why it ended.
+   * The state returned can be continued by another process.
+   */
+  append(
+    upload: ObjectUpload,
+    bytes: Bytes,
+  ): Promise<{ readonly upload: ObjectUpload; readonly failure?: unknown }>
+  /** The bytes so far, for a process that did not hash them as they came. */
+  readUpload(upload: ObjectUpload): Bytes
+  /** Makes the object whole: when this resolves a power cut cannot take it back. */
+  finish(upload: ObjectUpload): Promise<void>
+  /** Forgets an object that was begun. Not there is fine. */
+  abort(upload: ObjectUpload): Promise<void>
+  /** The bytes from `start` up to and without `end`. */
+  open(key: string, range: ByteRange): Bytes
+  /** Removes finished objects. Not there is fine. */
+  delete(keys: readonly string[]): Promise<void>
+  /** Every finished object, for clean-up and recovery. */
+  list(): AsyncIterable<StoredObject>
+  /** A URL by which a client fetches the object itself, where the store has such; undefined otherwise. */
+  linkTo?(key: string, options: LinkOptions): Promise<string | undefined>
+}
+
+/** How far an upload is. Survives JSON. */
+export interface ObjectUpload {
+  readonly key: string
+  /** Bytes that arrived. */
+  readonly size: number
+  /** What the store needs besides. */
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+export interface StoredObject {
+  readonly key: string
+  readonly size: number
+  /** Milliseconds since 1970. */
+  readonly modifiedAt: number
+}
+
+export interface LinkOptions {
+  readonly expiresSeconds: number
+  readonly contentType: string
+}
