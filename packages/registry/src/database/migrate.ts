@@ -56,9 +56,10 @@ export async function migrate(database: Database): Promise<void> {
         ({ name }) => name,
       ),
     )
-    for (const { name, statements } of migrations) {
+    for (const migration of migrations) {
+      const { name } = migration
       if (applied.delete(name)) continue
-      for (const statement of statements(types[transaction.engine]))
+      for (const statement of migration.statements(types[transaction.engine]))
         await transaction.run(statement)
       await transaction.run(
         'INSERT INTO schema_migrations (name, applied_at) VALUES (?, CURRENT_TIMESTAMP)',

@@ -10,9 +10,9 @@ const busyMs = 10_000
 
 /**
  * The embedded database: a SQLite file with a write-ahead log, or memory. One connection writes, one transaction
- * after the other; another reads meanwhile. Several threads and processes may have the same file open.
+ * after the other; another reads meanwhile. The file `:memory:` is memory. Several threads and processes may have the same file open.
  */
-export async function openSqlite(file: string | ':memory:'): Promise<Database> {
+export async function openSqlite(file: string): Promise<Database> {
   const isMemory = file === ':memory:'
   const writer = new Connection(openConnection(file))
   const reader = isMemory ? writer : new Connection(openConnection(file))
