@@ -9,7 +9,7 @@ export interface Migration {
   statements(types: SqlTypes): readonly string[]
 }
 
-export interface SqlTypes {
+interface SqlTypes {
   readonly bytes: string
   /** Holds every whole number that JavaScript counts exactly. */
   readonly integer: string
@@ -35,7 +35,7 @@ const types: Readonly<Record<Engine, SqlTypes>> = {
 }
 
 /** In the order in which they are applied. */
-export const migrations: readonly Migration[] = [coreTables]
+const migrations: readonly Migration[] = [coreTables]
 
 /**
  * Brings the tables up to date. Many may call it at once: one does the work.
