@@ -1,0 +1,82 @@
+import path from 'node:path'
+import { openGate } from './access.ts'
+import { makeFolder } from './durable-file.ts'
+import { migrate } from './database/migrate.ts'
+import type { Database } from './database/database.ts'
+import { openSqlite } from './database/sqlite.ts'
+import { openFolderStorage } from './folder-storage.ts'
+import { openMemoryStorage } from './memory-storage.ts'
+import type { Foundation, Part } from './part.ts'
+import { createRegistry, type Registry } from './registry.ts'
+import type { RegistryOptions } from './registry-options.ts'
+
+/** A whole registry, without a listener: what a server serves and what administration works on. */
+export interface OpenRegistry extends Registry, AsyncDisposable {
+  readonly database: Database
+  /** Begins the work in the background: jobs, clean-up, deliveries. In one thread of a server only. */
+  start(): Promise<void>
+  /** Resolves when database and blobs answer; rejects with the reason otherwise. */
+  check(): Promise<void>
+  /** Ends the work in the background, writes what is in memory, closes the database. */
+  close(): Promise<void>
+}
+
+interface Surroundings {
+  /** Milliseconds since 1970. Default: the clock. */
+  readonly now?: () => number
+  /** Takes one line about something that is not an answer. Default: nobody hears it. */
+  readonly warn?: (line: string) => void
+}
+
+/**
+ * Opens a registry: its database (brought up to date) and its blobs, and every part on top of them.
+ *
+ * @throws KatmanError `DATABASE_UNAVAILABLE`, `DATABASE_FAILED`, `DATABASE_TOO_NEW`, `STORAGE_INVALID`.
+ */
+export async function openRegistry(
+  options: RegistryOptions,
+  { now = Date.now, warn = () => undefined }: Surroundings = {},
+): Promise<OpenRegistry> {
+  const { folder } = options
+  if (folder !== undefined) await makeFolder(folder)
+  const database = await openSqlite(
+    folder === undefined ? ':memory:' : path.join(folder, 'registry.db'),
+  )
+  const parts: Part[] = []
+  const closeAll = async (): Promise<void> => {
+    // The last begun is the first to end: later parts may use earlier ones.
+    for (const part of parts.toReversed()) await part.close?.()
+    await database.close()
+  }
+  try {
+    await migrate(database)
+    const storage =
+      folder === undefined
+        ? openMemoryStorage()
+        : await openFolderStorage(path.join(folder, 'content'), { now })
+    const foundation: Foundation = { database, options, now, warn }
+    for (const open of partOpeners) parts.push(await open(foundation))
+
+    const gate = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate
+    const faces = parts.flatMap((part) => part.faces ?? [])
+    const { handle } = createRegistry(storage, gate, faces)
+    return {
+      database,
+      handle,
+      async start() {
+        for (const part of parts) await part.start?.()
+      },
+      async check() {
+        await database.get('SELECT 1 AS one')
+      },
+      close: closeAll,
+      [Symbol.asyncDispose]: closeAll,
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+/** The parts, in the order in which they see a change. */
+const partOpeners: readonly ((foundation: Foundation) => Promise<Part> | Part)[] = []

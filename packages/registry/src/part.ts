@@ -1,0 +1,34 @@
+import type { Gate } from './access.ts'
+import type { ChangeListener, Pull } from './change.ts'
+import type { Database } from './database/database.ts'
+import type { Face } from './face.ts'
+import type { RegistryOptions } from './registry-options.ts'
+
+/** What every part of a registry is built on. */
+export interface Foundation {
+  readonly database: Database
+  readonly options: RegistryOptions
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** Tells the people who run the registry about something that is not an answer: one line, without secrets. */
+  readonly warn: (line: string) => void
+}
+
+/**
+ * What one part of a registry (accounts, clean-up, Hub's API, events, the proxy) adds to the distribution API. A part opens its
+ * tables in its own migration and knows no other part.
+ */
+export interface Part {
+  /** Told of every change inside its transaction, in the order of the parts. */
+  readonly listeners?: readonly ChangeListener[]
+  /** Asked for paths beside the distribution API, in the order of the parts. */
+  readonly faces?: readonly Face[]
+  /** Decides who may do what. The last part that has one counts. */
+  readonly gate?: Gate
+  /** Told of every pull after its answer; counts in memory and never throws. */
+  onPull?(pull: Pull): void
+  /** Begins what works in the background. Called in one thread of a server only. */
+  start?(): Promise<void>
+  /** Ends it, and writes what is still in memory. Called in every thread. */
+  close?(): Promise<void>
+}

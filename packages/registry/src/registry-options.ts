@@ -1,0 +1,12 @@
+/**
+ * How a registry is set up. Plain data: a server hands it to its threads. Each part has one section of its own, and reads nothing
+ * but it.
+ */
+export interface RegistryOptions {
+  /** The folder of the embedded database and of the blobs. Default: everything in memory, gone at the end. */
+  readonly folder?: string
+  /** How clients reach the registry, without a path: `https://registry.example`. Default: as each of them asks for it. */
+  readonly publicUrl?: string
+  /** Everybody may do everything. Default false. */
+  readonly isOpen?: boolean
+}
