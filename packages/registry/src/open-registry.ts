@@ -59,10 +59,10 @@ export async function openRegistry(
 
     const gate = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate
     const faces = parts.flatMap((part) => part.faces ?? [])
-    const { handle } = createRegistry(storage, gate, faces)
+    const registry = createRegistry(storage, gate, faces)
     return {
       database,
-      handle,
+      handle: (request) => registry.handle(request),
       async start() {
         for (const part of parts) await part.start?.()
       },
