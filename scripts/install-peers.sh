@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the real programs that the peer tests compare Katman with: Debian packages, and tools that are
 # built with Go where Go is there. Root only. Starts nothing and leaves nothing running. Safe to run again;
-# quick when all is present. Building the Go tools takes some 7 minutes on 2 cores; nothing else does.
+# quick when all is present. Building the Go tools takes some 9 minutes on 2 cores; nothing else does.
 set -euo pipefail
 
 # One line each: the program that shows the package is there, then the package.
@@ -21,8 +21,9 @@ peers=(
   '/usr/sbin/mkfs.ext4 e2fsprogs'
   '/usr/bin/gpg gnupg'
   '/usr/bin/pass pass'
+  '/usr/lib/postgresql/15/bin/postgres postgresql-15'
+  '/usr/bin/wrk wrk'
 )
-
 
 # One line each: the program, its module and the command in it, and the version. They go to /usr/local/bin.
 go_folder=/usr/local/bin
@@ -33,6 +34,9 @@ go_tools=(
   'regctl github.com/regclient/regclient /cmd/regctl v0.11.7'
   'oras oras.land/oras /cmd/oras v1.3.6'
   'cosign github.com/sigstore/cosign/v3 /cmd/cosign v3.1.3'
+  'oci-conformance github.com/opencontainers/distribution-spec/conformance / v0.0.0-20260831232431-97274622c111'
+  'versitygw github.com/versity/versitygw /cmd/versitygw v1.8.0'
+  'helm helm.sh/helm/v3 /cmd/helm v3.22.0'
   'buildx github.com/docker/buildx /cmd/buildx v0.38.2'
   'docker-credential-pass github.com/docker/docker-credential-helpers /pass/cmd v0.9.13'
 )
@@ -98,15 +102,17 @@ apt_install() {
 }
 
 install_go_tools() {
-  local go built line name module command version target
+  local go built line name module command version package target
   go=$(command -v go || true)
   if [ -z "$go" ] && [ -x /usr/local/go/bin/go ]; then go=/usr/local/go/bin/go; fi
   if [ -z "$go" ]; then
-    echo 'install-peers: no Go here: the tests with crane, regctl, oras, cosign and buildx are skipped'
+    echo 'install-peers: no Go here: the tests with tools that it builds (crane, regctl, oras, cosign, helm, …) are skipped'
     return
   fi
   for line in "${go_tools[@]}"; do
     read -r name module command version <<<"$line"
+    # A module that is a command itself.
+    if [ "$command" = / ]; then command=; fi
     target=$go_folder/$name
     case $name in docker-credential-*) target=$helper_folder/$name ;; esac
     # A tool of this version that is there already is taken as it is.
@@ -122,7 +128,8 @@ install_go_tools() {
       exit 1
     fi
     # A command is built under the name of its folder.
-    install -D -m 755 "$work/bin/${command##*/}" "$target"
+    package=$module$command
+    install -D -m 755 "$work/bin/${package##*/}" "$target"
   done
   install_policy_verdict "$go"
 }

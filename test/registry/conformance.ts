@@ -1,0 +1,91 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { goTool } from '../peers/require-peer.ts'
+import { runCommand } from '../peers/terminal.ts'
+
+/** Where the suite finds the registry, and who it is there. */
+export interface ConformanceTarget {
+  /** `127.0.0.1:PORT`; plain http */
+  readonly host: string
+  /** Who asks; default: nobody. */
+  readonly login?: { readonly user: string; readonly password: string } | undefined
+}
+
+/** What the suite found. */
+export interface Sheet {
+  /** The summary as the suite prints it: counts, one line for each group of requests and of data. */
+  readonly text: string
+  /** `results.yaml` as the suite wrote it. */
+  readonly yaml: string
+  /** Every test, in the order of its run. */
+  readonly tests: readonly ConformanceTest[]
+  /** The groups of `text` that are anything but `Pass`: `NAME: STATUS`. */
+  readonly notPassed: readonly string[]
+}
+
+export interface ConformanceTest {
+  readonly name: string
+  readonly status: string
+  /** What the suite says about it; empty when it passed. */
+  readonly message: string
+}
+
+/**
+ * Runs the distribution-spec conformance suite with everything it has switched on: the newest version of the
+ * specification (upload cancel, digest headers, tag parameters), sparse content, sha512, anonymous mount.
+ */
+export async function runConformance(target: ConformanceTarget): Promise<Sheet> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'katman-conformance-'))
+  try {
+    const { stdout, stderr } = await runCommand(goTool('oci-conformance'), [], {
+      cwd: folder,
+      env: {
+        PATH: process.env['PATH'],
+        OCI_REGISTRY: target.host,
+        OCI_TLS: 'disabled',
+        OCI_VERSION: 'dev',
+        OCI_DATA_SPARSE: 'true',
+        OCI_LOG: 'error',
+        OCI_RESULTS_DIR: folder,
+        OCI_USERNAME: target.login?.user,
+        OCI_PASSWORD: target.login?.password,
+      },
+    })
+    const start = stdout.indexOf('OCI Conformance Result')
+    if (start === -1) throw new Error(`the conformance suite ended early: ${stderr}${stdout}`)
+    return {
+      text: stdout.slice(start).trim(),
+      yaml: await readFile(path.join(folder, 'results.yaml'), 'utf8'),
+      tests: readTests(await readFile(path.join(folder, 'junit.xml'), 'utf8')),
+      notPassed: readGroups(stdout.slice(start)).filter((line) => !line.endsWith(': Pass')),
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function readGroups(text: string): readonly string[] {
+  const lines = text.matchAll(/^ {2}(\S[^.\n]*)\.+: +([A-Z][A-Za-z]+)$/gm)
+  return Array.from(lines, ([, name = '', status = '']) => `${name}: ${status}`)
+}
+
+function readTests(junit: string): readonly ConformanceTest[] {
+  return junit
+    .split('<testcase ')
+    .slice(1)
+    .map((text) => ({
+      name: unescape(/name="([^"]*)"/.exec(text)?.[1] ?? ''),
+      status: /status="([^"]*)"/.exec(text)?.[1] ?? '',
+      message: unescape(/<system-out>([^<]*)<\/system-out>/.exec(text)?.[1] ?? ''),
+    }))
+}
+
+function unescape(text: string): string {
+  const signs: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&' }
+  return text.replaceAll(/&(?:#(x[0-9a-fA-F]+|\d+)|(\w+));/g, (whole, code, name) =>
+    code === undefined
+      ? (signs[String(name)] ?? whole)
+      : String.fromCodePoint(Number(String(code).replace('x', '0x'))),
+  )
+}
