@@ -14,7 +14,7 @@ export interface Deployment {
   start(): Promise<RunningDeployment>
 }
 
-export interface RunningDeployment extends ConformanceTarget, AsyncDisposable {}
+interface RunningDeployment extends ConformanceTarget, AsyncDisposable {}
 
 export const deployments: readonly Deployment[] = [
   { name: 'files', title: 'files and SQLite in one folder', peers: [], start: startFiles },
