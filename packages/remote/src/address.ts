@@ -28,7 +28,7 @@ export function isPrivateAddress(host: string): boolean {
   if (first === 0x2002) {
     return isPrivateIpv4([second >> 8, second & 255, (groups[2] ?? 0) >> 8, (groups[2] ?? 0) & 255])
   }
-  return (first & 0xfe00) === 0xfc00 || (first & 0xffc0) === 0xfe80 || first >= 0xff00
+  return (first & 0xfe00) === 0xfc00 || (first & 0xff80) === 0xfe80 || first >= 0xff00
 }
 
 /** True when the text is an IPv4 or IPv6 address, with or without brackets. */
@@ -54,6 +54,8 @@ function isPrivateIpv4(octets: readonly number[]): boolean {
   if (a === 100 && b >= 64 && b < 128) return true
   if (a === 169 && b === 254) return true
   if (a === 172 && b >= 16 && b < 32) return true
+  // 192.0.0.0/24 is for protocols; one cloud has its metadata there.
+  if (a === 192 && b === 0 && octets[2] === 0) return true
   return (a === 192 && b === 168) || (a === 198 && (b === 18 || b === 19))
 }
 

@@ -1,7 +1,8 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { AgentOptions } from 'node:https'
 import type { LookupFunction } from 'node:net'
-import { isPrivateAddress } from './address.ts'
+import type { KatmanError } from '@katman/oci'
+import { isIpAddress, isPrivateAddress } from './address.ts'
 import { readBody } from './http-body.ts'
 import {
   defaultHttpLimits,
@@ -11,7 +12,7 @@ import {
   type HttpTransport,
   type StreamBody,
 } from './http.ts'
-import { networkError, privateAddressRefused, timeoutError } from './network-error.ts'
+import { addressRefused, networkError, privateAddressRefused, timeoutError } from './network-error.ts'
 import { proxyFor } from './proxy.ts'
 import { readRootCertificates, type RootCertificateSources } from './root-certificates.ts'
 import type { ProxySettings } from './settings.ts'
@@ -21,7 +22,14 @@ export interface HttpTransportOptions {
   /** Authorities trusted in addition to Node's and the system's. Default: none. */
   readonly rootCertificates?: RootCertificateSources
   readonly limits?: Partial<HttpLimits>
+  /**
+   * Asked for each address before it is dialled, with the host it stands for; false refuses with `ADDRESS_REFUSED`. One refused
+   * address of a name refuses them all. Not asked behind a proxy. Default: everything may be dialled.
+   */
+  readonly mayConnect?: MayConnect
 }
+
+export type MayConnect = (address: string, hostname: string) => boolean
 
 /**
  * HTTP over node:http and node:https, with kept-alive connections for each host and its TLS settings.
@@ -53,16 +61,26 @@ export function createHttpTransport(options: HttpTransportOptions = {}): HttpTra
   async function send(request: HttpRequest): Promise<HttpResponse> {
     request.signal?.throwIfAborted()
     const proxy = proxyFor(request.url, options.proxies ?? {})
-    if (request.publicOnly && isPrivateAddress(request.url.hostname)) {
-      throw privateAddressRefused(request, request.url.hostname)
+    const { hostname } = request.url
+    if (request.publicOnly && isPrivateAddress(hostname)) {
+      throw privateAddressRefused(request, hostname)
+    }
+    const check = proxy === undefined ? addressCheck(request, options.mayConnect) : undefined
+    if (isIpAddress(hostname)) {
+      const refusal = check?.(hostname)
+      if (refusal !== undefined) throw refusal
     }
     const agent = agentFor(request, proxy)
     try {
-      return await exchange(request, agent, limits, proxy !== undefined)
+      return await exchange(request, agent, limits, { proxied: proxy !== undefined, check })
     } catch (error) {
       // The server closed an idle connection just as it was taken up again: that is no failure.
       if (error instanceof StaleConnection) {
-        return exchange(request, agent, limits, proxy !== undefined, true)
+        return exchange(request, agent, limits, {
+          proxied: proxy !== undefined,
+          check,
+          secondTry: true,
+        })
       }
       throw error
     }
@@ -106,17 +124,22 @@ function createAgent(
   })
 }
 
+interface ExchangeOptions {
+  readonly proxied: boolean
+  readonly check: AddressCheck | undefined
+  readonly secondTry?: boolean
+}
+
 function exchange(
   request: HttpRequest,
   agent: Agent,
   limits: HttpLimits,
-  proxied: boolean,
-  secondTry = false,
+  { proxied, check, secondTry = false }: ExchangeOptions,
 ): Promise<HttpResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>()
   const { url, signal } = request
   const module = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http')
-  const outgoing = module.request(requestOptions(request, agent, proxied))
+  const outgoing = module.request(requestOptions(request, agent, check))
   let settled = false
   let incoming: IncomingMessage | undefined
   let timer: NodeJS.Timeout | undefined
@@ -178,7 +201,11 @@ function exchange(
   return promise
 }
 
-function requestOptions(request: HttpRequest, agent: Agent, proxied: boolean): RequestOptions {
+function requestOptions(
+  request: HttpRequest,
+  agent: Agent,
+  check: AddressCheck | undefined,
+): RequestOptions {
   const { url, body } = request
   const size = body instanceof Uint8Array ? body.byteLength : body?.size
   const bodyless = request.method === 'GET' || request.method === 'HEAD'
@@ -195,12 +222,30 @@ function requestOptions(request: HttpRequest, agent: Agent, proxied: boolean): R
       'accept-encoding': 'identity',
       ...(bodyless ? {} : { 'content-length': String(size ?? 0) }),
     },
-    ...(request.publicOnly && !proxied ? { lookup: publicLookup(request) } : {}),
+    ...(check === undefined ? {} : { lookup: checkedLookup(check) }),
   }
 }
 
-/** Resolves like the system, but fails when any address is not public: the check holds for what is dialled. */
-function publicLookup(request: HttpRequest): LookupFunction {
+/** The refusal of an address; undefined when it may be dialled. */
+type AddressCheck = (address: string) => KatmanError | undefined
+
+function addressCheck(
+  request: HttpRequest,
+  mayConnect: MayConnect | undefined,
+): AddressCheck | undefined {
+  if (!request.publicOnly && mayConnect === undefined) return undefined
+  return (address) => {
+    if (request.publicOnly && isPrivateAddress(address)) {
+      return privateAddressRefused(request, address)
+    }
+    return mayConnect?.(address, request.url.hostname) === false
+      ? addressRefused(request, address)
+      : undefined
+  }
+}
+
+/** Resolves like the system, but fails when any address is refused: the check holds for what is dialled. */
+function checkedLookup(check: AddressCheck): LookupFunction {
   const dns = process.getBuiltinModule('node:dns')
   return (hostname, options, callback) => {
     dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
@@ -208,9 +253,11 @@ function publicLookup(request: HttpRequest): LookupFunction {
         callback(error, '')
         return
       }
-      const forbidden = addresses.find(({ address }) => isPrivateAddress(address))
-      if (forbidden !== undefined) {
-        callback(privateAddressRefused(request, forbidden.address), '')
+      const refusal = addresses
+        .map(({ address }) => check(address))
+        .find((found) => found !== undefined)
+      if (refusal !== undefined) {
+        callback(refusal, '')
       } else if (options.all) {
         callback(null, addresses)
       } else {

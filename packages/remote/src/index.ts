@@ -1,3 +1,4 @@
+export { inBlock, isIpAddress, isPrivateAddress } from './address.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { type Credential, type CredentialSource, noCredentials } from './credential.ts'
 export type { StorableCredential } from './credential-helper.ts'
@@ -7,10 +8,11 @@ export {
   type HttpRequest,
   type HttpResponse,
   type HttpTransport,
+  readLimited,
   type StreamBody,
 } from './http.ts'
 export { shownDownload } from './download.ts'
-export { createHttpTransport, type HttpTransportOptions } from './http-transport.ts'
+export { createHttpTransport, type HttpTransportOptions, type MayConnect } from './http-transport.ts'
 export {
   type CredentialStore,
   loadCredentials,
@@ -26,6 +28,7 @@ export {
   type RepositoryName,
 } from './remote.ts'
 export type { FetchedManifest } from './manifest-fetch.ts'
+export { type FinalResponse, sendFollowing } from './redirect.ts'
 export type { RemoteRepository } from './repository.ts'
 export type { RootCertificateSources } from './root-certificates.ts'
 export type { SearchResult } from './search.ts'

@@ -123,6 +123,20 @@ export function privateAddressRefused(exchange: Exchange, address: string): Katm
   )
 }
 
+export function addressRefused(exchange: Exchange, address: string): KatmanError {
+  return failure(
+    'ADDRESS_REFUSED',
+    `${exchange.url.hostname} is an address that may not be reached from here`,
+    exchange,
+    undefined,
+    {
+      docker: `dial tcp ${address}: refused`,
+      hint: 'addresses inside the network must be allowed by the configuration',
+      transient: false,
+    },
+  )
+}
+
 /** `Get "http://host/v2/": text`, as Go's client writes it. */
 export function goUrlError(exchange: Exchange, text: string): string {
   const method = exchange.method.charAt(0) + exchange.method.slice(1).toLowerCase()
