@@ -12,7 +12,12 @@ import {
   type HttpTransport,
   type StreamBody,
 } from './http.ts'
-import { addressRefused, networkError, privateAddressRefused, timeoutError } from './network-error.ts'
+import {
+  addressRefused,
+  networkError,
+  privateAddressRefused,
+  timeoutError,
+} from './network-error.ts'
 import { proxyFor } from './proxy.ts'
 import { readRootCertificates, type RootCertificateSources } from './root-certificates.ts'
 import type { ProxySettings } from './settings.ts'

@@ -12,7 +12,11 @@ export {
   type StreamBody,
 } from './http.ts'
 export { shownDownload } from './download.ts'
-export { createHttpTransport, type HttpTransportOptions, type MayConnect } from './http-transport.ts'
+export {
+  createHttpTransport,
+  type HttpTransportOptions,
+  type MayConnect,
+} from './http-transport.ts'
 export {
   type CredentialStore,
   loadCredentials,

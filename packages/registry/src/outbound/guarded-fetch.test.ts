@@ -110,9 +110,9 @@ describe('guardedFetch', () => {
     const long = { url: new URL('/long', target.url), maxBytes: 1000 }
     await expect(guardedFetch(transport, long)).rejects.toMatchObject({ code: 'RESPONSE_INVALID' })
     expect((await guardedFetch(transport, { ...long, cut: true })).body).toHaveLength(1000)
-    await expect(
-      guardedFetch(transport, { url: target.url, timeoutMs: 50 }),
-    ).rejects.toMatchObject({ code: 'TIMEOUT' })
+    await expect(guardedFetch(transport, { url: target.url, timeoutMs: 50 })).rejects.toMatchObject(
+      { code: 'TIMEOUT' },
+    )
   })
 
   it('takes no other schemes and no user in the address', async () => {

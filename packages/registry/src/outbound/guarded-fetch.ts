@@ -52,9 +52,8 @@ export async function guardedFetch(
   try {
     const response =
       request.followRedirects === true
-        ? (
-            await sendFollowing((next) => transport.send(next), outgoing, { publicOnly: false })
-          ).response
+        ? (await sendFollowing((next) => transport.send(next), outgoing, { publicOnly: false }))
+            .response
         : await transport.send(outgoing)
     const read =
       request.cut === true
