@@ -44,6 +44,8 @@ type ChangeKind =
       readonly digest: Digest
       readonly mediaType: string
       readonly size: number
+      /** The document that was deleted: its rows are gone. */
+      readonly bytes: Uint8Array
     }
   | {
       readonly kind: 'tag-set'

@@ -103,20 +103,23 @@ export const coreTables: Migration = {
     )`,
     'CREATE INDEX review_queue_by_time ON review_queue (review_after)',
 
-    // Work to do once, by whichever replica is free. `unique_key` keeps the same work from being queued twice.
+    // Work to do once, by whichever replica is free. `unique_key` keeps the same work from being queued twice, `requests`
+    // counts how often it was asked for meanwhile; what was given up stays for the operator to see.
     `CREATE TABLE jobs (
       id ${serial},
       kind TEXT NOT NULL,
       unique_key ${text} UNIQUE,
       payload TEXT NOT NULL,
       run_after ${integer} NOT NULL,
+      requests ${integer} NOT NULL DEFAULT 1,
       attempts ${integer} NOT NULL DEFAULT 0,
       locked_until ${integer} NOT NULL DEFAULT 0,
       locked_by TEXT,
       last_error TEXT,
+      given_up_at ${integer},
       created_at ${integer} NOT NULL
     )`,
-    'CREATE INDEX jobs_by_time ON jobs (run_after)',
+    'CREATE INDEX jobs_by_time ON jobs (kind, run_after) WHERE given_up_at IS NULL',
 
     `CREATE TABLE settings (key ${text} PRIMARY KEY, value TEXT NOT NULL)`,
   ],
