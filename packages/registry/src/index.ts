@@ -38,12 +38,7 @@ export type { LinkOptions, ObjectStore, ObjectUpload, StoredObject } from './obj
 export { type OpenRegistry, openRegistry } from './open-registry.ts'
 export type { Foundation, Part } from './part.ts'
 export type { RegistryOptions } from './registry-options.ts'
-export {
-  enqueueJob,
-  type JobContext,
-  type JobKind,
-  type JobRequest,
-} from './jobs/job.ts'
+export { enqueueJob, type JobContext, type JobKind, type JobRequest } from './jobs/job.ts'
 export {
   createJobRunner,
   type JobFailure,

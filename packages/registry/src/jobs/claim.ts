@@ -25,7 +25,11 @@ export async function listDueKinds(database: Database, now: number): Promise<rea
 export function claimJobs(
   database: Database,
   kind: string,
-  { now, leaseMs, limit }: { readonly now: number; readonly leaseMs: number; readonly limit: number },
+  {
+    now,
+    leaseMs,
+    limit,
+  }: { readonly now: number; readonly leaseMs: number; readonly limit: number },
 ): Promise<readonly Claim[]> {
   const values: readonly SqlValue[] = [kind, now, now, limit, now + leaseMs, randomUUID()]
   return change(database, (transaction) =>
@@ -41,7 +45,8 @@ export async function renewClaim(
 ): Promise<boolean> {
   const sql = 'UPDATE jobs SET locked_until = ? WHERE id = ? AND locked_by = ?'
   return (
-    (await change(database, (transaction) => transaction.run(sql, [lockedUntil, id, locked_by]))) > 0
+    (await change(database, (transaction) => transaction.run(sql, [lockedUntil, id, locked_by]))) >
+    0
   )
 }
 
@@ -107,10 +112,7 @@ export function periodicKey(kind: string): string {
 }
 
 /** A power cut that takes such a change back makes a job run once more, which it must bear anyway. */
-function change<T>(
-  database: Database,
-  work: (transaction: Transaction) => Promise<T>,
-): Promise<T> {
+function change<T>(database: Database, work: (transaction: Transaction) => Promise<T>): Promise<T> {
   return database.transaction(work, { isDurable: false })
 }
 

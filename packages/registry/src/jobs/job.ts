@@ -47,7 +47,13 @@ export async function enqueueJob(
   { kind, payload = null, uniqueKey, runAfter }: JobRequest,
   now: number,
 ): Promise<void> {
-  await queries.run(insertJob, [kind, uniqueKey ?? null, JSON.stringify(payload), runAfter ?? now, now])
+  await queries.run(insertJob, [
+    kind,
+    uniqueKey ?? null,
+    JSON.stringify(payload),
+    runAfter ?? now,
+    now,
+  ])
 }
 
 /** A job that waits after a failure keeps its time: new requests must not hurry a peer that is down. */

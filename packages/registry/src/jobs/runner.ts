@@ -108,8 +108,7 @@ export function createJobRunner(
   }
 
   async function attempt(kind: JobKind, claim: Claim, signal: AbortSignal): Promise<void> {
-    const isPeriodic =
-      kind.everyMs !== undefined && claim.unique_key === periodicKey(kind.kind)
+    const isPeriodic = kind.everyMs !== undefined && claim.unique_key === periodicKey(kind.kind)
     const nextAt = () => (isPeriodic ? now() + (kind.everyMs ?? 0) : undefined)
     const last = kind.maxAttempts ?? defaultAttempts
     try {
