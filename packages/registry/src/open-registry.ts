@@ -5,6 +5,7 @@ import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
 import { openSqlite } from './database/sqlite.ts'
 import { openFolderStorage } from './folder-storage.ts'
+import { createJobRunner } from './jobs/runner.ts'
 import { openMemoryStorage } from './memory-storage.ts'
 import type { Foundation, Part } from './part.ts'
 import { createRegistry, type Registry } from './registry.ts'
@@ -43,7 +44,9 @@ export async function openRegistry(
     folder === undefined ? ':memory:' : path.join(folder, 'registry.db'),
   )
   const parts: Part[] = []
+  let stopJobs: (() => Promise<void>) | undefined
   const closeAll = async (): Promise<void> => {
+    await stopJobs?.()
     // The last begun is the first to end: later parts may use earlier ones.
     for (const part of parts.toReversed()) await part.close?.()
     await database.close()
@@ -65,6 +68,19 @@ export async function openRegistry(
       handle: (request) => registry.handle(request),
       async start() {
         for (const part of parts) await part.start?.()
+        const jobs = createJobRunner(
+          database,
+          parts.flatMap((part) => part.jobs ?? []),
+          {
+            now,
+            onFailure({ kind, attempt, isGivenUp, error }) {
+              const why = error instanceof Error ? error.message : String(error)
+              warn(`job ${kind}, attempt ${attempt}${isGivenUp ? ' (the last)' : ''}: ${why}`)
+            },
+          },
+        )
+        stopJobs = () => jobs.stop()
+        jobs.start()
       },
       async check() {
         await database.get('SELECT 1 AS one')

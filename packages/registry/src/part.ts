@@ -2,6 +2,7 @@ import type { Gate } from './access.ts'
 import type { ChangeListener, Pull } from './change.ts'
 import type { Database } from './database/database.ts'
 import type { Face } from './face.ts'
+import type { JobKind } from './jobs/job.ts'
 import type { RegistryOptions } from './registry-options.ts'
 
 /** What every part of a registry is built on. */
@@ -25,6 +26,8 @@ export interface Part {
   readonly faces?: readonly Face[]
   /** Decides who may do what. The last part that has one counts. */
   readonly gate?: Gate
+  /** Work it queues, or that is due again and again: done in one thread of a server, beside other replicas. */
+  readonly jobs?: readonly JobKind[]
   /** Told of every pull after its answer; counts in memory and never throws. */
   onPull?(pull: Pull): void
   /** Begins what works in the background. Called in one thread of a server only. */
