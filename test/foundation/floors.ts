@@ -35,7 +35,13 @@ export const floors: Readonly<
     },
   },
   store: { name: '@katman/store', floor: 2, npm: {} },
-  registry: { name: '@katman/registry', floor: 3, npm: {} },
+  registry: {
+    name: '@katman/registry',
+    floor: 3,
+    npm: {
+      pg: 'the client of PostgreSQL that everybody uses, in JavaScript; loaded only for a postgres:// database',
+    },
+  },
   cli: {
     name: 'katman',
     floor: 6,

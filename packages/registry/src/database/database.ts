@@ -28,14 +28,21 @@ export interface TransactionOptions {
    * may be lost, like the state of an upload.
    */
   readonly isDurable?: boolean
+  /** Whether a statement may take as long as it needs: changes of tables, a move. Default false. */
+  readonly isLong?: boolean
 }
+
+/** `details.violates` of a `DATABASE_FAILED`: the rule of a table that the statement would have broken. */
+export type Violation = 'unique' | 'foreign-key' | 'not-null' | 'check'
 
 /**
  * A registry's metadata. Reads outside a transaction see what is committed. A transaction is committed when `work`
  * resolves and undone when it rejects; it waits for nothing but its own queries, because other writers wait for it.
- * `work` may run again after a conflict with another writer.
+ * `work` may run again after a conflict with another writer. After a query of it failed the whole is undone, and
+ * further queries fail, too: ask before you write, or use ON CONFLICT, where a failure is expected.
  *
- * @throws KatmanError `DATABASE_UNAVAILABLE` while the database cannot be reached, `DATABASE_FAILED` when it refuses.
+ * @throws KatmanError `DATABASE_UNAVAILABLE` while the database cannot be reached (with `details.outcome` `unknown`
+ * when the answer to a change was lost), `DATABASE_FAILED` when it refuses.
  */
 export interface Database extends Queries, AsyncDisposable {
   readonly engine: Engine

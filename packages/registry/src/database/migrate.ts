@@ -1,5 +1,5 @@
 import { KatmanError } from '@katman/oci'
-import type { Database, Engine } from './database.ts'
+import type { Database, Engine, Transaction } from './database.ts'
 import { coreTables } from './migrations/001-core.ts'
 
 /** A step in the life of the tables. Its name never changes once it was released. */
@@ -43,38 +43,40 @@ const migrations: readonly Migration[] = [coreTables]
  * @throws KatmanError `DATABASE_TOO_NEW` when a newer Katman has changed the tables.
  */
 export async function migrate(database: Database): Promise<void> {
-  await database.transaction(async (transaction) => {
-    // Held to the end of the transaction; SQLite has one writer anyway.
-    if (transaction.engine === 'postgres') {
-      await transaction.all('SELECT pg_advisory_xact_lock(7310894316)')
-    }
+  await database.transaction((transaction) => applyMigrations(transaction), { isLong: true })
+}
+
+async function applyMigrations(transaction: Transaction): Promise<void> {
+  // Held to the end of the transaction; SQLite has one writer anyway.
+  if (transaction.engine === 'postgres') {
+    await transaction.all('SELECT pg_advisory_xact_lock(7310894316)')
+  }
+  await transaction.run(
+    'CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)',
+  )
+  const applied = new Set(
+    (await transaction.all<{ readonly name: string }>('SELECT name FROM schema_migrations')).map(
+      ({ name }) => name,
+    ),
+  )
+  for (const migration of migrations) {
+    const { name } = migration
+    if (applied.delete(name)) continue
+    for (const statement of migration.statements(types[transaction.engine]))
+      await transaction.run(statement)
     await transaction.run(
-      'CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)',
+      'INSERT INTO schema_migrations (name, applied_at) VALUES (?, CURRENT_TIMESTAMP)',
+      [name],
     )
-    const applied = new Set(
-      (await transaction.all<{ readonly name: string }>('SELECT name FROM schema_migrations')).map(
-        ({ name }) => name,
-      ),
+  }
+  const [unknown] = applied
+  if (unknown !== undefined) {
+    throw new KatmanError(
+      'DATABASE_TOO_NEW',
+      `a newer Katman has changed the database: ${unknown}`,
+      {
+        hint: 'start the registry with that version or a later one',
+      },
     )
-    for (const migration of migrations) {
-      const { name } = migration
-      if (applied.delete(name)) continue
-      for (const statement of migration.statements(types[transaction.engine]))
-        await transaction.run(statement)
-      await transaction.run(
-        'INSERT INTO schema_migrations (name, applied_at) VALUES (?, CURRENT_TIMESTAMP)',
-        [name],
-      )
-    }
-    const [unknown] = applied
-    if (unknown !== undefined) {
-      throw new KatmanError(
-        'DATABASE_TOO_NEW',
-        `a newer Katman has changed the database: ${unknown}`,
-        {
-          hint: 'start the registry with that version or a later one',
-        },
-      )
-    }
-  })
+  }
 }

@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { isKatmanError, KatmanError } from '@katman/oci'
-import type { Database, SqlValue, Transaction, TransactionOptions } from './database.ts'
+import type { Database, SqlValue, Transaction, TransactionOptions, Violation } from './database.ts'
 
 /** Another process or thread that writes is waited for so long. */
 const busyMs = 10_000
@@ -57,6 +57,7 @@ class SqliteDatabase implements Database {
       await this.#begin()
       try {
         const done = await work(this.#writer)
+        this.#writer.mayGoOn()
         this.#writer.execute('COMMIT')
         return done
       } catch (error) {
@@ -83,7 +84,7 @@ class SqliteDatabase implements Database {
     const giveUpAt = performance.now() + busyMs
     for (let waitMs = 1; ; waitMs = Math.min(20, waitMs * 2)) {
       try {
-        this.#writer.execute('BEGIN IMMEDIATE')
+        this.#writer.begin()
         return
       } catch (error) {
         if (!isKatmanError(error, 'DATABASE_UNAVAILABLE') || performance.now() > giveUpAt)
@@ -109,6 +110,8 @@ class Connection implements Transaction {
   readonly engine = 'sqlite'
   readonly #connection: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
+  /** What failed in the transaction under way. */
+  #failure: { readonly error: unknown } | undefined
 
   constructor(connection: DatabaseSync) {
     this.#connection = connection
@@ -123,18 +126,28 @@ class Connection implements Transaction {
     values: readonly SqlValue[] = [],
   ): Promise<readonly T[]> {
     // The rows are what the statement says; whoever wrote it knows their shape.
-    return guard(() => this.#prepare(sql).all(...values) as unknown as readonly T[])
+    return this.#query(() => this.#prepare(sql).all(...values) as unknown as readonly T[])
   }
 
   async get<T extends object>(
     sql: string,
     values: readonly SqlValue[] = [],
   ): Promise<T | undefined> {
-    return guard(() => this.#prepare(sql).get(...values) as unknown as T | undefined)
+    return this.#query(() => this.#prepare(sql).get(...values) as unknown as T | undefined)
   }
 
   async run(sql: string, values: readonly SqlValue[] = []): Promise<number> {
-    return guard(() => Number(this.#prepare(sql).run(...values).changes))
+    return this.#query(() => Number(this.#prepare(sql).run(...values).changes))
+  }
+
+  begin(): void {
+    this.execute('BEGIN IMMEDIATE')
+    this.#failure = undefined
+  }
+
+  /** SQLite would keep what was done around a failed statement; PostgreSQL does not, so here neither does. */
+  mayGoOn(): void {
+    if (this.#failure !== undefined && this.isInTransaction) throw this.#failure.error
   }
 
   execute(sql: string): void {
@@ -145,6 +158,16 @@ class Connection implements Transaction {
 
   close(): void {
     this.#connection.close()
+  }
+
+  #query<T>(work: () => T): T {
+    this.mayGoOn()
+    try {
+      return guard(work)
+    } catch (error) {
+      this.#failure = { error }
+      throw error
+    }
   }
 
   #prepare(sql: string): StatementSync {
@@ -224,15 +247,29 @@ function guard<T>(work: () => T): T {
   try {
     return work()
   } catch (cause) {
-    const code = isSqliteError(cause) ? cause.errcode & 0xff : undefined
-    const isBusy = code === 5 || code === 6
+    const code = isSqliteError(cause) ? cause.errcode : 0
+    const isBusy = (code & 0xff) === 5 || (code & 0xff) === 6
+    const violates = violations.get(code)
     throw new KatmanError(
       isBusy ? 'DATABASE_UNAVAILABLE' : 'DATABASE_FAILED',
       `the database ${isBusy ? 'is busy' : 'refused a statement'}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause, hint: isBusy ? 'try again' : 'check the disk and the database file' },
+      {
+        cause,
+        hint: isBusy ? 'try again' : 'check the disk and the database file',
+        ...(violates === undefined ? {} : { details: { violates } }),
+      },
     )
   }
 }
+
+/** By SQLite's extended result codes. */
+const violations: ReadonlyMap<number, Violation> = new Map([
+  [2067, 'unique'],
+  [1555, 'unique'],
+  [787, 'foreign-key'],
+  [1299, 'not-null'],
+  [275, 'check'],
+])
 
 function isSqliteError(error: unknown): error is Error & { readonly errcode: number } {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
