@@ -34,7 +34,6 @@ const peers = {
   xz: () => missingProgram('/usr/bin/xz'),
   bzip2: () => missingProgram('/usr/bin/bzip2'),
   'mkfs.ext4': () => missingProgram('/usr/sbin/mkfs.ext4'),
-  postgres: () => missingProgram('/usr/lib/postgresql/15/bin/postgres'),
   root: () => (process.getuid?.() === 0 ? undefined : 'this needs root'),
   images: () =>
     findTestImages() === undefined ? 'no test images: set KATMAN_TEST_IMAGES' : undefined,
