@@ -1,4 +1,4 @@
-import type { ByteRange } from './storage.ts'
+import type { ByteRange } from './object-store.ts'
 
 /**
  * Reads a `Range` header of one range (RFC 9110, section 14.2). Undefined for what a server may ignore:

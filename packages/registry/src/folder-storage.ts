@@ -5,7 +5,8 @@ import path from 'node:path'
 import { type Bytes, type Digest, KatmanError, parseDigest } from '@katman/oci'
 import { hasCode, ifThere, makeFolder, syncFolder, writeDurably } from './durable-file.ts'
 import { FolderUpload } from './folder-upload.ts'
-import type { ByteRange, RegistryStorage, StoredManifest } from './storage.ts'
+import type { ByteRange } from './object-store.ts'
+import type { RegistryStorage, StoredManifest } from './storage.ts'
 
 const version = 'katman registry folder 1\n'
 const readBytes = 256 * 1024

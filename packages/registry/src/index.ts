@@ -13,7 +13,6 @@ export {
 } from './serve-registry.ts'
 export type {
   BlobStorage,
-  ByteRange,
   ManifestStorage,
   RegistryStorage,
   StoredManifest,
@@ -34,7 +33,6 @@ export type {
 export { migrate } from './database/migrate.ts'
 export { openSqlite } from './database/sqlite.ts'
 export type { Face } from './face.ts'
-export type { LinkOptions, ObjectStore, ObjectUpload, StoredObject } from './object-store.ts'
 export { type OpenRegistry, openRegistry } from './open-registry.ts'
 export type { Foundation, Part } from './part.ts'
 export type { RegistryOptions } from './registry-options.ts'
@@ -45,3 +43,12 @@ export {
   type JobRunner,
   type JobRunnerOptions,
 } from './jobs/runner.ts'
+export type {
+  ByteRange,
+  LinkOptions,
+  ObjectStore,
+  ObjectUpload,
+  StoredObject,
+} from './object-store.ts'
+export { openFolderObjects } from './objects/folder-objects.ts'
+export { openMemoryObjects } from './objects/memory-objects.ts'

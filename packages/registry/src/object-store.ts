@@ -1,11 +1,15 @@
 import type { Bytes } from '@katman/oci'
-import type { ByteRange } from './storage.ts'
 
 /**
  * Where the bytes of blobs are: a folder, a bucket, memory. Keys are unique for each upload, so an object is
  * written once and never changes; which digest it is, the database knows.
  */
 export interface ObjectStore {
+  /**
+   * After so long an upload under way is written down, so that it can go on from there when its process is killed. Small
+   * where that costs little. Default 30,000.
+   */
+  readonly checkpointMs?: number
   /** Begins an object that is not there before it is finished. Keys are lower-case hex and dashes. */
   begin(key: string): Promise<ObjectUpload>
   /**
@@ -18,9 +22,9 @@ export interface ObjectStore {
   ): Promise<{ readonly upload: ObjectUpload; readonly failure?: unknown }>
   /** The bytes so far, for a process that did not hash them as they came. */
   readUpload(upload: ObjectUpload): Bytes
-  /** Makes the object whole: when this resolves a power cut cannot take it back. */
+  /** Makes the object whole: when this resolves a power cut cannot take it back. Once more does no harm. */
   finish(upload: ObjectUpload): Promise<void>
-  /** Forgets an object that was begun. Not there is fine. */
+  /** Forgets an object that was begun, also when it was finished since. Not there is fine. */
   abort(upload: ObjectUpload): Promise<void>
   /** The bytes from `start` up to and without `end`. */
   open(key: string, range: ByteRange): Bytes
@@ -51,4 +55,10 @@ export interface StoredObject {
 export interface LinkOptions {
   readonly expiresSeconds: number
   readonly contentType: string
+}
+
+/** From `start` up to and without `end`. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
 }

@@ -1,4 +1,5 @@
 import type { Bytes, Digest, DigestAlgorithm } from '@katman/oci'
+import type { ByteRange } from './object-store.ts'
 
 /** Where a registry keeps what it holds. Repositories begin to exist with their first content. */
 export interface RegistryStorage {
@@ -20,11 +21,6 @@ export interface BlobStorage {
   mount(repository: string, digest: Digest, from: string): Promise<boolean>
   /** False when there was none. */
   delete(repository: string, digest: Digest): Promise<boolean>
-}
-
-export interface ByteRange {
-  readonly start: number
-  readonly end: number
 }
 
 export interface UploadStorage {

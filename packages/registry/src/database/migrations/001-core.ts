@@ -37,6 +37,7 @@ export const coreTables: Migration = {
     )`,
     'CREATE INDEX repository_blobs_by_digest ON repository_blobs (digest)',
 
+    // The digest is the one it was pushed by. `descriptor` is how a list of referrers shows it, as JSON, where it has a subject.
     `CREATE TABLE manifests (
       repository_id ${integer} NOT NULL REFERENCES repositories (id),
       digest ${text} NOT NULL,
@@ -44,11 +45,13 @@ export const coreTables: Migration = {
       artifact_type ${text},
       subject ${text},
       size ${integer} NOT NULL,
-      bytes ${bytes} NOT NULL,
       created_at ${integer} NOT NULL,
+      descriptor TEXT,
+      bytes ${bytes} NOT NULL,
       PRIMARY KEY (repository_id, digest)
     )`,
     'CREATE INDEX manifests_by_subject ON manifests (repository_id, subject, digest) WHERE subject IS NOT NULL',
+    'CREATE INDEX manifests_by_subject_and_type ON manifests (repository_id, subject, artifact_type, digest) WHERE subject IS NOT NULL',
 
     // What a manifest names: blobs (config, layers) and other manifests (of an index).
     `CREATE TABLE manifest_blobs (
@@ -77,21 +80,25 @@ export const coreTables: Migration = {
     )`,
     'CREATE INDEX tags_by_digest ON tags (repository_id, digest)',
 
-    // `state` is what the object store needs to go on, as JSON; a request that writes holds the row by `epoch`.
+    // The first bytes are in `data`; when they are too many, in an object, and `state` is what the object store needs to go
+    // on, as JSON. The request that writes holds the row by `epoch`, as long as it says so again before `busy_until`.
     `CREATE TABLE uploads (
       id ${text} PRIMARY KEY,
-      repository_id ${integer} NOT NULL REFERENCES repositories (id),
+      repository ${text} NOT NULL,
       actor TEXT,
       size ${integer} NOT NULL,
-      state TEXT NOT NULL,
+      data ${bytes},
+      state TEXT,
       epoch ${integer} NOT NULL,
       busy_until ${integer} NOT NULL,
+      holder TEXT,
       started_at ${integer} NOT NULL,
       updated_at ${integer} NOT NULL
     )`,
     'CREATE INDEX uploads_by_age ON uploads (updated_at)',
 
-    // What may have become garbage, to be looked at from `review_after` on.
+    // What may have become garbage, to be looked at from `review_after` on. A `manifest` or a `link` (a row of repository_blobs)
+    // of a repository, or a `blob` of all (repository_id 0).
     `CREATE TABLE review_queue (
       kind TEXT NOT NULL,
       repository_id ${integer} NOT NULL,

@@ -1,0 +1,132 @@
+import type { Queries } from '../database/database.ts'
+import type { ObjectUpload } from '../object-store.ts'
+
+/** An upload as its row says. Nothing of it can be read before it is a blob. */
+export interface UploadRow {
+  readonly id: string
+  readonly repository: string
+  /** Bytes that arrived. */
+  readonly size: number
+  /** The bytes, while they are few. */
+  readonly data: Uint8Array
+  /** The object that has them otherwise. */
+  readonly object: ObjectUpload | undefined
+  /** Counts who wrote; the one with the number of the row may write. */
+  readonly epoch: number
+  /** Until when that one is believed to be alive; 0 when nobody writes. */
+  readonly busyUntil: number
+  /** Who that is. */
+  readonly holder: string | undefined
+}
+
+export interface NewUpload {
+  readonly id: string
+  readonly repository: string
+  readonly actor: string | undefined
+  readonly now: number
+}
+
+interface Row {
+  readonly id: string
+  readonly repository: string
+  readonly size: number
+  readonly data: Uint8Array | null
+  readonly state: string | null
+  readonly epoch: number
+  readonly busy_until: number
+  readonly holder: string | null
+}
+
+const columns = 'id, repository, size, data, state, epoch, busy_until, holder'
+
+export async function addUpload(
+  queries: Queries,
+  { id, repository, actor, now }: NewUpload,
+): Promise<void> {
+  await queries.run(
+    `INSERT INTO uploads (id, repository, actor, size, epoch, busy_until, started_at, updated_at)
+     VALUES (?, ?, ?, 0, 0, 0, ?, ?)`,
+    [id, repository, actor ?? null, now, now],
+  )
+}
+
+export async function findUpload(
+  queries: Queries,
+  repository: string,
+  id: string,
+): Promise<UploadRow | undefined> {
+  const row = await queries.get<Row>(
+    `SELECT ${columns} FROM uploads WHERE id = ? AND repository = ?`,
+    [id, repository],
+  )
+  return row && uploadOf(row)
+}
+
+/** Uploads that nobody went on with since `before`, the oldest first. */
+export async function listStaleUploads(
+  queries: Queries,
+  before: number,
+  limit: number,
+): Promise<readonly UploadRow[]> {
+  const rows = await queries.all<Row>(
+    `SELECT ${columns} FROM uploads WHERE updated_at < ? ORDER BY updated_at LIMIT ?`,
+    [before, limit],
+  )
+  return rows.map(uploadOf)
+}
+
+function uploadOf(row: Row): UploadRow {
+  return {
+    id: row.id,
+    repository: row.repository,
+    size: row.size,
+    data: row.data ?? new Uint8Array(),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only saveUpload writes it
+    object: row.state === null ? undefined : (JSON.parse(row.state) as ObjectUpload),
+    epoch: row.epoch,
+    busyUntil: row.busy_until,
+    holder: row.holder ?? undefined,
+  }
+}
+
+/** Takes an upload for writing if nobody took it since it was read. Whether that was so. */
+export async function claimUpload(
+  queries: Queries,
+  { id, epoch }: UploadRow,
+  { holder, busyUntil }: { readonly holder: string; readonly busyUntil: number },
+): Promise<boolean> {
+  const changed = await queries.run(
+    'UPDATE uploads SET epoch = epoch + 1, busy_until = ?, holder = ? WHERE id = ? AND epoch = ?',
+    [busyUntil, holder, id, epoch],
+  )
+  return changed === 1
+}
+
+/** Writes down how far an upload is, for the one who has it. False when another took it. */
+export async function saveUpload(
+  queries: Queries,
+  { id, epoch, size, data, object, busyUntil }: Omit<UploadRow, 'repository' | 'holder'>,
+  now: number,
+): Promise<boolean> {
+  const changed = await queries.run(
+    'UPDATE uploads SET size = ?, data = ?, state = ?, busy_until = ?, updated_at = ? WHERE id = ? AND epoch = ?',
+    [
+      size,
+      data.byteLength === 0 ? null : data,
+      object === undefined ? null : JSON.stringify(object),
+      busyUntil,
+      now,
+      id,
+      epoch,
+    ],
+  )
+  return changed === 1
+}
+
+/** Forgets an upload, for the one who has it. False when another took it. */
+export async function removeUpload(
+  queries: Queries,
+  { id, epoch }: Pick<UploadRow, 'id' | 'epoch'>,
+): Promise<boolean> {
+  return (await queries.run('DELETE FROM uploads WHERE id = ? AND epoch = ?', [id, epoch])) === 1
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto'
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { type Bytes, KatmanError } from '@katman/oci'
+import { ifThere, makeFolder, syncFolder } from '../durable-file.ts'
+import type { ByteRange, ObjectStore, ObjectUpload, StoredObject } from '../object-store.ts'
+import { readFile } from './read-file.ts'
+import { FileWriter } from './file-writer.ts'
+
+/** Where the objects are that are not finished. */
+const incoming = 'incoming'
+
+/**
+ * Objects as files of a folder, made when it is not there. A file gets its final name when it is whole and flushed. Several
+ * processes may share the folder.
+ */
+export async function openFolderObjects(root: string): Promise<ObjectStore> {
+  await makeFolder(path.join(root, incoming))
+  const unfinished = (key: string): string => path.join(root, incoming, checkKey(key))
+  const finished = (key: string): string => path.join(root, fanOut(checkKey(key)), key)
+
+  return {
+    // A file keeps what it has when its process ends, so going on costs one small write.
+    checkpointMs: 1000,
+    async begin(key) {
+      const handle = await open(unfinished(key), 'wx', 0o644)
+      await handle.close()
+      return { key, size: 0, detail: {} }
+    },
+    async append(upload, bytes) {
+      const handle = await open(unfinished(upload.key), 'r+')
+      try {
+        const writer = new FileWriter(handle, upload.size)
+        let failure: unknown
+        try {
+          for await (const chunk of bytes) await writer.write(chunk)
+        } catch (error) {
+          failure = error
+        }
+        try {
+          await writer.end()
+        } catch (error) {
+          failure ??= error
+        }
+        const advanced = { ...upload, size: writer.size }
+        return failure === undefined ? { upload: advanced } : { upload: advanced, failure }
+      } finally {
+        await handle.close()
+      }
+    },
+    readUpload: ({ key, size }) => readFile(unfinished(key), { start: 0, end: size }),
+    async finish(upload) {
+      const [source, target] = [unfinished(upload.key), finished(upload.key)]
+      const handle = await ifThere(open(source, 'r+'))
+      if (handle === undefined) {
+        // Finished by an earlier try, whose caller did not live to hear of it.
+        if ((await ifThere(stat(target)))?.size === upload.size) return
+        throw lost(upload)
+      }
+      try {
+        await settle(handle, upload)
+      } finally {
+        await handle.close()
+      }
+      await makeFolder(path.dirname(target))
+      await rename(source, target)
+      await syncFolder(path.dirname(target))
+    },
+    async abort({ key }) {
+      await rm(unfinished(key), { force: true })
+      await rm(finished(key), { force: true })
+    },
+    open: (key, range: ByteRange): Bytes => readFile(finished(key), range),
+    async delete(keys) {
+      for (const key of keys) await rm(finished(key), { force: true })
+    },
+    list: () => listObjects(root),
+  }
+}
+
+/** Cuts off what a write that failed left behind the end, and waits for the disk. */
+async function settle(handle: FileHandle, upload: ObjectUpload): Promise<void> {
+  const { size } = await handle.stat()
+  if (size < upload.size) throw lost(upload)
+  if (size > upload.size) await handle.truncate(upload.size)
+  await handle.sync()
+}
+
+async function* listObjects(root: string): AsyncIterable<StoredObject> {
+  for (const folder of (await readdir(root)).toSorted()) {
+    if (!/^[0-9a-f]{2}$/.test(folder)) continue
+    for (const key of (await readdir(path.join(root, folder))).toSorted()) {
+      const found = await ifThere(stat(path.join(root, folder, key)))
+      if (found?.isFile()) yield { key, size: found.size, modifiedAt: Math.round(found.mtimeMs) }
+    }
+  }
+}
+
+/** Keys may share their first letters, so their hash says where they are. */
+function fanOut(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 2)
+}
+
+function checkKey(key: string): string {
+  if (/^[0-9a-f-]{1,100}$/.test(key)) return key
+  throw new TypeError(`no key of an object: ${JSON.stringify(key.slice(0, 100))}`)
+}
+
+function lost({ key }: ObjectUpload): KatmanError {
+  return new KatmanError('OBJECT_LOST', `bytes of the upload ${key} are missing in the folder`, {
+    hint: 'push it again, and check the disk if the machine was not switched off meanwhile',
+  })
+}
