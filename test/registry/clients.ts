@@ -9,7 +9,7 @@ import { writeLayeredImage } from '../round-trips/layered-image.ts'
 /** What a client can be asked to do with a registry. */
 export const verbs = ['login', 'push', 'pull', 'list', 'delete'] as const
 
-export type Verb = (typeof verbs)[number]
+type Verb = (typeof verbs)[number]
 
 export interface Login {
   readonly user: string
