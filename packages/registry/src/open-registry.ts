@@ -5,6 +5,7 @@ import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
 import { openSqlite } from './database/sqlite.ts'
 import { openFolderStorage } from './folder-storage.ts'
+import { openHub } from './hub/hub.ts'
 import { createJobRunner } from './jobs/runner.ts'
 import { openMemoryStorage } from './memory-storage.ts'
 import type { Foundation, Part } from './part.ts'
@@ -95,4 +96,4 @@ export async function openRegistry(
 }
 
 /** The parts, in the order in which they see a change. */
-const partOpeners: readonly ((foundation: Foundation) => Promise<Part> | Part)[] = []
+const partOpeners: readonly ((foundation: Foundation) => Promise<Part> | Part)[] = [openHub]

@@ -1,0 +1,179 @@
+import type { AddressOf } from '../address.ts'
+import type { Need, Visitor } from '../access.ts'
+import type { Database } from '../database/database.ts'
+import type { Face } from '../face.ts'
+import { json, type RegistryRequest, type RegistryResponse } from '../http.ts'
+import { isRepositoryName } from '../route.ts'
+import { findRepository, type FoundRepository } from './find-repository.ts'
+import { HubError, hubErrorResponse, objectNotFound } from './hub-error.ts'
+import { type HubRoute, parseHubRoute } from './hub-route.ts'
+import { pageOf, readPaging } from './paging.ts'
+import { listNamespace, readPages, showListed, showRepository } from './repositories.ts'
+import { searchPages, showFound } from './search.ts'
+import { hasStar, setStar } from './stars.ts'
+import { getHubTag, listHubTags } from './tags.ts'
+
+export interface HubFaceOptions {
+  readonly database: Database
+  readonly addressOf: AddressOf
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+interface Call extends HubFaceOptions {
+  readonly request: RegistryRequest
+  readonly admit: (need: Need) => Promise<Visitor>
+}
+
+/** Answers Docker Hub's API for repositories, tags and search, as its clients know it. */
+export function createHubFace(options: HubFaceOptions): Face {
+  return async (request, admit) => {
+    const route = parseHubRoute(request.path)
+    if (route === undefined) return undefined
+    try {
+      return await answer(route, { ...options, request, admit })
+    } catch (error) {
+      if (error instanceof HubError) return hubErrorResponse(error)
+      throw error
+    }
+  }
+}
+
+async function answer(route: HubRoute, call: Call): Promise<RegistryResponse> {
+  const { request } = call
+  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  const isStar = route.kind === 'stars'
+  const mayBe = isStar ? request.method === 'POST' || request.method === 'DELETE' : isRead
+  if (!mayBe) {
+    const { body } = json(405, { message: 'method not allowed', errinfo: {} })
+    return {
+      status: 405,
+      headers: { allow: isStar ? 'POST, DELETE' : 'GET, HEAD' },
+      ...(body === undefined ? {} : { body }),
+    }
+  }
+  switch (route.kind) {
+    case 'repositories':
+      return answerNamespace(route.namespace, call)
+    case 'search':
+      return answerSearch(call)
+    case 'repository':
+      return answerRepository(route.name, call)
+    case 'tags':
+      return answerTags(route.name, call)
+    case 'tag':
+      return answerTag(route.name, route.tag, call)
+    case 'stars':
+      return answerStar(route.name, call)
+    default:
+      return route satisfies never
+  }
+}
+
+async function answerNamespace(namespace: string, call: Call): Promise<RegistryResponse> {
+  const { request, database } = call
+  const visitor = await call.admit('search')
+  const paging = readPaging(request)
+  const { count, rows } = await listNamespace(
+    database,
+    namespace,
+    {
+      ...paging,
+      ordering: request.query.get('ordering') ?? 'last_updated',
+      name: request.query.get('name') ?? '',
+    },
+    (name) => visitor.maySee(name),
+  )
+  return json(
+    200,
+    pageOf(request, call.addressOf(request), paging, { count, results: rows.map(showListed) }),
+  )
+}
+
+async function answerSearch(call: Call): Promise<RegistryResponse> {
+  const { request, database } = call
+  const visitor = await call.admit('search')
+  const paging = readPaging(request)
+  const { query } = request
+  const official = query.get('is_official')
+  const { count, rows } = await searchPages(
+    database,
+    {
+      ...paging,
+      term: query.get('query') ?? query.get('q') ?? '',
+      isOfficial: official === null ? undefined : official === 'true' || official === '1',
+    },
+    (name) => visitor.maySee(name),
+  )
+  return json(
+    200,
+    pageOf(request, call.addressOf(request), paging, { count, results: rows.map(showFound) }),
+  )
+}
+
+async function answerRepository(name: string, call: Call): Promise<RegistryResponse> {
+  const { repository, visitor } = await enter(name, call)
+  const [row] = await readPages(call.database, [repository.id])
+  if (row === undefined) throw objectNotFound(name)
+  const permissions = {
+    read: true,
+    write: visitor.may({ repository: repository.name, actions: ['pull', 'push'] }),
+    admin: visitor.may({ repository: repository.name, actions: ['delete'] }),
+  }
+  return json(
+    200,
+    showRepository(row, permissions, await hasStar(call.database, repository.id, visitor.account)),
+  )
+}
+
+async function answerTags(name: string, call: Call): Promise<RegistryResponse> {
+  const { request, database } = call
+  const { repository } = await enter(name, call)
+  const paging = readPaging(request)
+  const found = await listHubTags(
+    database,
+    repository,
+    {
+      ...paging,
+      name: request.query.get('name') ?? '',
+      ordering: request.query.get('ordering') ?? 'last_updated',
+    },
+    call.now(),
+  )
+  return json(200, pageOf(request, call.addressOf(request), paging, found))
+}
+
+async function answerTag(name: string, tag: string, call: Call): Promise<RegistryResponse> {
+  const { repository } = await enter(name, call)
+  const found = await getHubTag(call.database, repository, tag, call.now())
+  if (found === undefined) throw objectNotFound(name, { tag: tag.slice(0, 128) })
+  return json(200, found)
+}
+
+async function answerStar(name: string, call: Call): Promise<RegistryResponse> {
+  const { repository, visitor } = await enter(name, call)
+  if (visitor.account === undefined) throw new HubError(401, 'log in to star a repository')
+  const isStarred = call.request.method === 'POST'
+  await setStar(call.database, {
+    repositoryId: repository.id,
+    account: visitor.account,
+    isStarred,
+    at: call.now(),
+  })
+  return { status: isStarred ? 201 : 204 }
+}
+
+/**
+ * A repository that the client may pull from. What it may not see answers as what is not there would: by the gate's challenge for
+ * the name it asked for, then 404.
+ */
+async function enter(
+  name: string,
+  { database, admit }: Call,
+): Promise<{ readonly repository: FoundRepository; readonly visitor: Visitor }> {
+  if (!isRepositoryName(name)) throw objectNotFound(name)
+  const repository = await findRepository(database, name)
+  const visitor = await admit({ repository: repository?.name ?? name, actions: ['pull'] })
+  if (repository === undefined) throw objectNotFound(name)
+  return { repository, visitor }
+}
