@@ -14,6 +14,7 @@ const bundle = await rolldown({
     main: path.join(source, 'src/main.ts'),
     index: path.join(source, 'src/index.ts'),
     'index-worker': path.join(root, 'packages/layer/src/index-worker.ts'),
+    'replica-thread': path.join(root, 'packages/registry/src/server/replica-thread.ts'),
   },
   platform: 'node',
 })

@@ -39,6 +39,8 @@ export const floors: Readonly<
     name: '@katman/registry',
     floor: 3,
     npm: {
+      '@opentelemetry/api':
+        'where an SDK, if the process was started with one, hears of requests; no dependency, loaded only then',
       pg: 'the client of PostgreSQL that everybody uses, in JavaScript; loaded only for a postgres:// database',
     },
   },

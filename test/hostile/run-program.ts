@@ -27,6 +27,7 @@ export async function runInTerminal(root: string, words: readonly string[]): Pro
     },
     signal: new AbortController().signal,
     now: () => new Date('2026-02-03T04:05:06Z'),
+    stopGently: () => undefined,
   })
   return { exitCode, ...written }
 }

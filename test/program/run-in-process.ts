@@ -60,6 +60,7 @@ export async function openProgram(): Promise<TestProgram> {
       stdin: typed(choices.stdin ?? '', isTerminal),
       signal: choices.signal ?? new AbortController().signal,
       now: () => new Date('2026-02-03T04:05:06Z'),
+      stopGently: () => undefined,
     })
     return { exitCode, ...written }
   }

@@ -2,6 +2,7 @@ import { artifactCommands } from './artifact-commands.ts'
 import { type Command, type CommandGroup, defineCommand } from './command.ts'
 import { manifestCommands } from './manifest-commands.ts'
 import { platformsFlag } from './platform-list.ts'
+import { registryCommands } from './registry-commands.ts'
 import { signCommands } from './sign-commands.ts'
 import {
   dryRunFlag,
@@ -21,6 +22,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { path: ['manifest'], summary: 'Look at manifests and indexes' },
   { path: ['buildx'], summary: 'Build tools' },
   { path: ['buildx', 'imagetools'], summary: 'Work on images in registries' },
+  { path: ['registry'], summary: 'Serve and manage a registry' },
   { path: ['system'], summary: 'Manage the store' },
 ]
 
@@ -339,6 +341,7 @@ export const commands: readonly Command[] = [
   ...manifestCommands,
   ...artifactCommands,
   ...signCommands,
+  ...registryCommands,
   defineCommand({
     path: ['login'],
     usage: '[OPTIONS] [SERVER]',

@@ -17,6 +17,11 @@ export interface Context {
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal
   readonly now: () => Date
+  /**
+   * Called by a command that runs until it is told to stop: after the first signal it takes the time it needs and ends with exit
+   * code 0; a second one ends it at once.
+   */
+  stopGently(): void
   /** Opens the local store; close it with `await using`. */
   openStore(): Promise<Store>
   /** Opens the client for registries; close it with `await using`. */

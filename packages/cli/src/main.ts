@@ -19,9 +19,11 @@ const graceMs = 5000
 /** Runs the program: the one place that sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   const stop = new AbortController()
+  let isGentle = false
   const end = (failure: CommandFailure): void => {
     if (stop.signal.aborted) return
     stop.abort(failure)
+    if (isGentle) return
     // Whatever waits and does not hear of it must not keep the program.
     setTimeout(() => process.exit(failure.exitCode), graceMs)
   }
@@ -29,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     const exitCode = name === 'SIGINT' ? 130 : 143
     // Asked twice, it tidies up no more.
     if (stop.signal.aborted) process.exit(exitCode)
-    end(new CommandFailure('', { exitCode }))
+    end(new CommandFailure('', { exitCode: isGentle ? 0 : exitCode }))
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
@@ -51,6 +53,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     },
     signal: stop.signal,
     now: () => new Date(),
+    stopGently() {
+      isGentle = true
+    },
   })
   await Promise.all([stdout.flushed(), stderr.flushed()])
   process.exitCode = exitCode
@@ -116,6 +121,9 @@ function makeContext(
     },
     signal: surroundings.signal,
     now: surroundings.now,
+    stopGently: () => {
+      surroundings.stopGently()
+    },
     openStore: async () => (await import('./open-places.ts')).openLocalStore(root, env),
     openRemote: async (choices = {}) =>
       (await import('./open-places.ts')).openRegistries({

@@ -52,3 +52,11 @@ export type {
 } from './object-store.ts'
 export { openFolderObjects } from './objects/folder-objects.ts'
 export { openMemoryObjects } from './objects/memory-objects.ts'
+export {
+  defaultLimits,
+  type ListenAddress,
+  type ServerLimits,
+  type ServerOptions,
+  type TlsFiles,
+} from './server/server-options.ts'
+export { type RunningServer, startServer } from './server/start-server.ts'

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { openGate } from './access.ts'
+import { type Gate, openGate, type Visitor } from './access.ts'
 import { makeFolder } from './durable-file.ts'
 import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
@@ -11,6 +11,7 @@ import { openMemoryStorage } from './memory-storage.ts'
 import type { Foundation, Part } from './part.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { RegistryOptions } from './registry-options.ts'
+import { observeTransactions } from './server/observed-database.ts'
 
 /** A whole registry, without a listener: what a server serves and what administration works on. */
 export interface OpenRegistry extends Registry, AsyncDisposable {
@@ -28,6 +29,8 @@ interface Surroundings {
   readonly now?: () => number
   /** Takes one line about something that is not an answer. Default: nobody hears it. */
   readonly warn?: (line: string) => void
+  /** Told how long each transaction took, with its waits. */
+  readonly onTransaction?: (seconds: number) => void
 }
 
 /**
@@ -37,13 +40,14 @@ interface Surroundings {
  */
 export async function openRegistry(
   options: RegistryOptions,
-  { now = Date.now, warn = () => undefined }: Surroundings = {},
+  { now = Date.now, warn = () => undefined, onTransaction }: Surroundings = {},
 ): Promise<OpenRegistry> {
   const { folder } = options
   if (folder !== undefined) await makeFolder(folder)
-  const database = await openSqlite(
+  const opened = await openSqlite(
     folder === undefined ? ':memory:' : path.join(folder, 'registry.db'),
   )
+  const database = onTransaction === undefined ? opened : observeTransactions(opened, onTransaction)
   const parts: Part[] = []
   let stopJobs: (() => Promise<void>) | undefined
   const closeAll = async (): Promise<void> => {
@@ -63,7 +67,7 @@ export async function openRegistry(
 
     const gate = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate
     const faces = parts.flatMap((part) => part.faces ?? [])
-    const registry = createRegistry(storage, gate, faces)
+    const registry = createRegistry(storage, notingGate(gate), faces)
     return {
       database,
       handle: (request) => registry.handle(request),
@@ -92,6 +96,21 @@ export async function openRegistry(
   } catch (error) {
     await closeAll()
     throw error
+  }
+}
+
+/** Writes the account of each request where the log finds it. */
+function notingGate(gate: Gate): Gate {
+  return {
+    ...gate,
+    admit(request, need) {
+      const note = (visitor: Visitor): Visitor => {
+        if (request.notes !== undefined) request.notes.account = visitor.account
+        return visitor
+      }
+      const visitor = gate.admit(request, need)
+      return visitor instanceof Promise ? visitor.then(note) : note(visitor)
+    },
   }
 }
 

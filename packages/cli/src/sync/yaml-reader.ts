@@ -2,7 +2,7 @@ import { KatmanError } from '@katman/oci'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { suggestNames } from '../terminal/suggest.ts'
 
-/** A value of a YAML file that knows its line, for messages. All methods throw `SYNC_FILE_INVALID`. */
+/** A value of a YAML file that knows its line, for messages. All methods throw the code the file was read with. */
 export interface YamlValue {
   readonly line: number
   readonly isMap: boolean
@@ -17,16 +17,20 @@ export interface YamlValue {
   count(): number
   list(): readonly YamlValue[]
   /** The entries of a map whose keys are names of the user's. */
-  entries(): readonly { readonly key: string; readonly value: YamlValue }[]
+  entries(): readonly { readonly key: string; readonly value: YamlValue; readonly line: number }[]
   /** The entries of a map that has only these keys. */
   fields<Key extends string>(keys: readonly Key[]): Partial<Record<Key, YamlValue>>
 }
 
-/** Parses a YAML file of at most 1 MiB. `file` is its name in messages. Throws `SYNC_FILE_INVALID`. */
-export function readYaml(text: string, file: string): YamlValue {
+/** Parses a YAML file of at most 1 MiB. `file` is its name in messages, `code` that of what is thrown. */
+export function readYaml(
+  text: string,
+  file: string,
+  code: 'SYNC_FILE_INVALID' | 'REGISTRY_CONFIG_INVALID' = 'SYNC_FILE_INVALID',
+): YamlValue {
   const lines = new LineCounter()
   const fail = (line: number, reason: string): KatmanError =>
-    new KatmanError('SYNC_FILE_INVALID', `${file}:${line}: ${reason}`, {
+    new KatmanError(code, `${file}:${line}: ${reason}`, {
       details: { file, line, reason },
     })
   if (text.length > maxLength) throw fail(1, 'the file is larger than 1 MiB')
@@ -45,7 +49,7 @@ export function readYaml(text: string, file: string): YamlValue {
       if (!isMap(node)) throw wrong('a map (key: value)')
       return node.items.map(({ key, value }) => {
         const name = valueOf(key, line)
-        return { key: name.text(), value: valueOf(value, name.line) }
+        return { key: name.text(), value: valueOf(value, name.line), line: name.line }
       })
     }
     return {
@@ -75,9 +79,9 @@ export function readYaml(text: string, file: string): YamlValue {
       entries,
       fields<Key extends string>(keys: readonly Key[]) {
         const found: Partial<Record<Key, YamlValue>> = {}
-        for (const { key, value } of entries()) {
+        for (const { key, value, line: at } of entries()) {
           const known = keys.find((one) => one === key)
-          if (known === undefined) throw fail(value.line, unknownKey(key, keys))
+          if (known === undefined) throw fail(at, unknownKey(key, keys))
           found[known] = value
         }
         return found

@@ -1,0 +1,128 @@
+import type { RegistryRequest, RegistryResponse } from '../http.ts'
+import { type OpenRegistry, openRegistry } from '../open-registry.ts'
+import { createAccessLog, type LogSink } from './access-log.ts'
+import { answerHealth, type Health } from './health.ts'
+import { type Listener, listen, type TlsPair } from './listener.ts'
+import { createMetrics, type MetricsSnapshot } from './metrics.ts'
+import { collectProcessMetrics } from './process-metrics.ts'
+import { defaultLimits, type ListenAddress, type ServerOptions } from './server-options.ts'
+import { openThreadMetrics } from './thread-metrics.ts'
+import { openTracing } from './tracing.ts'
+
+/** What one thread is told about its place among the others. */
+export interface ReplicaPlace {
+  /** 0 is the first: the one that migrates and does the jobs. */
+  readonly thread: number
+  readonly threads: number
+  readonly listen: ListenAddress
+  readonly tls: TlsPair | undefined
+}
+
+interface Surroundings {
+  readonly sink: LogSink
+  readonly warn: (line: string) => void
+  /** The numbers of all threads, for who asks this one. */
+  readonly metricsText: () => Promise<string>
+}
+
+/** A registry with its listener, in one thread. All that threads share is the database and the blobs. */
+export interface Replica {
+  readonly address: ListenAddress
+  /** Health and metrics, for a listener of their own. */
+  readonly health: Health
+  /** Begins the work in the background. */
+  start(): Promise<void>
+  useTls(pair: TlsPair): void
+  snapshot(): Promise<MetricsSnapshot>
+  /** From here on `/readyz` says no. */
+  leave(): void
+  /** Takes no more requests; resolves when those under way have ended. */
+  drain(): Promise<void>
+  /** Ends what is still under way. */
+  cut(): void
+  close(): Promise<void>
+}
+
+export async function openReplica(
+  options: ServerOptions,
+  { thread, threads, listen: address, tls }: ReplicaPlace,
+  { sink, warn, metricsText }: Surroundings,
+): Promise<Replica> {
+  const metrics = createMetrics()
+  const log = createAccessLog(sink, Date.now)
+  const version = options.version ?? ''
+  const registry = await openRegistry(options.registry, {
+    warn,
+    onTransaction: (seconds) => {
+      metrics.observe('katman_registry_database_transaction_seconds', '', seconds)
+    },
+  })
+  let isLeaving = false
+  const health: Health = {
+    check: async () => {
+      if (isLeaving) throw new Error('the server is stopping')
+      await registry.check()
+    },
+    metricsText,
+    showsMetrics: options.metricsListen === undefined ? 'nearby' : 'nobody',
+  }
+  let listener: Listener
+  try {
+    listener = await listen((request) => answer(registry, health, request), {
+      listen: address,
+      tls,
+      isShared: threads > 1,
+      limits: limitsOf(options, threads),
+      trustedProxies: options.trustedProxies,
+      metrics,
+      log,
+      tracing: await openTracing(version),
+    })
+  } catch (error) {
+    await registry.close()
+    throw error
+  }
+  const measureThread = openThreadMetrics(metrics, thread)
+
+  return {
+    address: listener.address,
+    health,
+    start: () => registry.start(),
+    useTls: (pair) => {
+      listener.useTls(pair)
+    },
+    async snapshot() {
+      await listener.measure()
+      measureThread()
+      if (thread === 0) await collectProcessMetrics(metrics, registry, { threads, version })
+      return metrics.snapshot()
+    },
+    leave() {
+      isLeaving = true
+    },
+    drain: () => listener.drain(),
+    cut: () => {
+      listener.cut()
+    },
+    async close() {
+      await registry.close()
+      log.flush()
+    },
+  }
+}
+
+async function answer(
+  registry: OpenRegistry,
+  health: Health,
+  request: RegistryRequest,
+): Promise<RegistryResponse> {
+  const own = request.path.startsWith('/v2/') ? undefined : await answerHealth(health, request)
+  return own ?? registry.handle(request)
+}
+
+/** The kernel spreads connections over the threads; a quarter more each, so that an uneven spread refuses nobody too early. */
+function limitsOf({ limits }: ServerOptions, threads: number): typeof defaultLimits {
+  const all = { ...defaultLimits, ...limits }
+  const each = threads === 1 ? all.maxConnections : Math.ceil((all.maxConnections / threads) * 1.25)
+  return { ...all, maxConnections: each }
+}

@@ -1,0 +1,152 @@
+import { createServer } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { setTimeout } from 'node:timers/promises'
+import type { KatmanError } from '@katman/oci'
+import type { LogSink } from './access-log.ts'
+import { claimFolder } from './claim-folder.ts'
+import { answerHealth } from './health.ts'
+import { type Listener, listen, listenFailure } from './listener.ts'
+import { metricHelp } from './metric-help.ts'
+import { formatMetrics } from './metrics.ts'
+import { openReplica, type Replica } from './replica.ts'
+import { defaultLimits, type ListenAddress, type ServerOptions } from './server-options.ts'
+import { type ReplicaThread, startThread } from './start-thread.ts'
+import { readTls } from './tls.ts'
+
+/** A server that runs. */
+export interface RunningServer {
+  /** Where it listens, with the port that was free. */
+  readonly address: ListenAddress
+  readonly metricsAddress: ListenAddress | undefined
+  readonly threads: number
+  /** Rejects when a part of the server ended by itself; then stop it. */
+  readonly failed: Promise<never>
+  /** Reads certificate and key again. The old ones stay when the new ones do not fit: throws `TLS_INVALID`. */
+  reloadTls(): Promise<void>
+  /** Says no to new requests, waits for those under way, up to the limit, and closes everything. How many were cut does not matter to its promise. */
+  stop(): Promise<void>
+}
+
+interface Output {
+  /** Takes the lines of the request log. */
+  readonly log: LogSink
+  /** Takes one line for people. */
+  readonly warn: (line: string) => void
+}
+
+/**
+ * Serves a registry: in this thread and, beside it, in as many others as `threads` says, which listen on the same address.
+ *
+ * @throws KatmanError `LISTEN_FAILED`, `TLS_INVALID`, `REGISTRY_BUSY`, `REGISTRY_FOLDER_UNUSABLE`, `REGISTRY_CONFIG_INVALID`, and what `openRegistry` throws.
+ */
+export async function startServer(options: ServerOptions, output: Output): Promise<RunningServer> {
+  const { folder } = options.registry
+  const threads = threadsOf(options)
+  const closing: (() => void | Promise<void>)[] = []
+  const closeAll = async (): Promise<void> => {
+    for (const close of closing.splice(0).toReversed()) await close()
+  }
+  try {
+    if (folder !== undefined) closing.push(await claimFolder(folder))
+    let tls = options.tls === undefined ? undefined : await readTls(options.tls)
+    // Sockets that share a port would also share it with another server of this user.
+    if (threads > 1 && options.listen.port !== 0) await checkFree(options.listen)
+
+    const replicas: (Replica | ReplicaThread)[] = []
+    const metricsText = async (): Promise<string> => {
+      const snapshots = await Promise.all(replicas.map((replica) => replica.snapshot()))
+      return formatMetrics(snapshots, metricHelp)
+    }
+    const surroundings = { sink: output.log, warn: output.warn, metricsText }
+    const place = { thread: 0, threads, listen: options.listen, tls }
+    const first = await openReplica(options, place, surroundings)
+    replicas.push(first)
+    closing.push(() => first.close())
+
+    const { promise: failed, reject: fail } = Promise.withResolvers<never>()
+    failed.catch(() => undefined)
+    const onDeath = (error: KatmanError): void => {
+      fail(error)
+    }
+    const others = await Promise.all(
+      Array.from({ length: threads - 1 }, (_, at) =>
+        startThread(
+          { options, place: { ...place, thread: at + 1, listen: first.address } },
+          { ...surroundings, onDeath },
+        ),
+      ),
+    )
+    for (const other of others) {
+      replicas.push(other)
+      closing.push(() => other.close())
+    }
+    const beside = await listenBeside(options, first)
+    await first.start()
+
+    return {
+      address: first.address,
+      metricsAddress: beside?.address,
+      threads,
+      failed,
+      async reloadTls() {
+        if (options.tls === undefined) return
+        tls = await readTls(options.tls)
+        for (const replica of replicas) replica.useTls(tls)
+      },
+      async stop() {
+        for (const replica of replicas) replica.leave()
+        await setTimeout(options.stopDelayMs ?? 0)
+        const drained = Promise.all(replicas.map((replica) => replica.drain()))
+        const limit = new AbortController()
+        await Promise.race([
+          drained,
+          setTimeout(options.stopTimeoutMs ?? 60_000, undefined, { signal: limit.signal }).catch(
+            () => undefined,
+          ),
+        ])
+        limit.abort()
+        for (const replica of replicas) replica.cut()
+        await drained
+        beside?.cut()
+        await beside?.drain()
+        await closeAll()
+      },
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+/** One thread where the system cannot share a port between sockets, and where all is in its memory. */
+function threadsOf({ threads, registry }: ServerOptions): number {
+  if (process.platform !== 'linux' || registry.folder === undefined) return 1
+  return threads ?? Math.min(4, availableParallelism())
+}
+
+function checkFree(address: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (cause) => {
+      reject(listenFailure(address, cause))
+    })
+    server.listen({ ...address, exclusive: true }, () => {
+      server.close(() => {
+        resolve()
+      })
+    })
+  })
+}
+
+/** The listener that only tells how the server is. */
+async function listenBeside(
+  { metricsListen, limits }: ServerOptions,
+  { health }: Replica,
+): Promise<Listener | undefined> {
+  if (metricsListen === undefined) return undefined
+  const open = { ...health, showsMetrics: 'everybody' } as const
+  return listen(async (request) => (await answerHealth(open, request)) ?? { status: 404 }, {
+    listen: metricsListen,
+    limits: { ...defaultLimits, ...limits, maxConnections: 100 },
+  })
+}
