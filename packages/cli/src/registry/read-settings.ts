@@ -110,7 +110,11 @@ async function readFileOf(file: string): Promise<YamlValue> {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw invalid(`cannot read ${file}: ${reason}`, 'check the path after --config', cause)
   }
-  return readYaml(text, file, 'REGISTRY_CONFIG_INVALID')
+  return readYaml(
+    text,
+    file,
+    (message, details) => new KatmanError('REGISTRY_CONFIG_INVALID', message, { details }),
+  )
 }
 
 function checkTruth(text: string, where: string): void {

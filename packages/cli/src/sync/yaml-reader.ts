@@ -2,7 +2,7 @@ import { KatmanError } from '@katman/oci'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { suggestNames } from '../terminal/suggest.ts'
 
-/** A value of a YAML file that knows its line, for messages. All methods throw the code the file was read with. */
+/** A value of a YAML file that knows its line, for messages. All methods throw the kind of error the file was read with. */
 export interface YamlValue {
   readonly line: number
   readonly isMap: boolean
@@ -22,17 +22,15 @@ export interface YamlValue {
   fields<Key extends string>(keys: readonly Key[]): Partial<Record<Key, YamlValue>>
 }
 
-/** Parses a YAML file of at most 1 MiB. `file` is its name in messages, `code` that of what is thrown. */
+/** Parses a YAML file of at most 1 MiB. `file` is its name in messages, `fileError` makes what is thrown. */
 export function readYaml(
   text: string,
   file: string,
-  code: 'SYNC_FILE_INVALID' | 'REGISTRY_CONFIG_INVALID' = 'SYNC_FILE_INVALID',
+  fileError: FileError = syncFileError,
 ): YamlValue {
   const lines = new LineCounter()
   const fail = (line: number, reason: string): KatmanError =>
-    new KatmanError(code, `${file}:${line}: ${reason}`, {
-      details: { file, line, reason },
-    })
+    fileError(`${file}:${line}: ${reason}`, { file, line, reason })
   if (text.length > maxLength) throw fail(1, 'the file is larger than 1 MiB')
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const [error] = document.errors
@@ -89,6 +87,12 @@ export function readYaml(
     }
   }
   return valueOf(document.contents, 1)
+}
+
+type FileError = (message: string, details: Readonly<Record<string, unknown>>) => KatmanError
+
+function syncFileError(message: string, details: Readonly<Record<string, unknown>>): KatmanError {
+  return new KatmanError('SYNC_FILE_INVALID', message, { details })
 }
 
 const maxLength = 1024 * 1024
