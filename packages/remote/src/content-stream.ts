@@ -60,7 +60,7 @@ export async function openContent(
     name,
     first,
     retry: withOtherHosts(
-      createRetry({ clock: hosts.clock, what, signal, onEvent: hosts.onEvent }),
+      createRetry({ ...hosts.patience, clock: hosts.clock, what, signal, onEvent: hosts.onEvent }),
       hosts.mirrors.length,
     ),
     reopen: (from, etag) => {

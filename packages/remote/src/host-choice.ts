@@ -2,7 +2,7 @@ import { isKatmanError } from '@katman/oci'
 import type { CallOptions } from '@katman/transfer'
 import type { Clock } from './clock.ts'
 import type { Candidate } from './mirrors.ts'
-import { type RetryEvent, retrying } from './retry.ts'
+import { type Patience, type RetryEvent, retrying } from './retry.ts'
 import type { Session } from './session.ts'
 
 /** A host to ask with its conversation. */
@@ -18,6 +18,7 @@ export interface HostChoiceOptions {
   readonly origin: RepositoryHost
   readonly clock: Clock
   readonly onEvent: ((event: RetryEvent) => void) | undefined
+  readonly patience?: Patience | undefined
 }
 
 export interface AskOptions extends CallOptions {
@@ -57,5 +58,5 @@ export async function askHosts<T>(
       if (!isKatmanError(error)) throw error
     }
   }
-  return retrying({ clock: hosts.clock, what, signal, onEvent: hosts.onEvent }, () => job(last))
+  return retrying({ ...hosts.patience, clock: hosts.clock, what, signal, onEvent: hosts.onEvent }, () => job(last))
 }

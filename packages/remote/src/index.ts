@@ -36,7 +36,7 @@ export { type FinalResponse, sendFollowing } from './redirect.ts'
 export type { RemoteRepository } from './repository.ts'
 export type { RootCertificateSources } from './root-certificates.ts'
 export type { SearchResult } from './search.ts'
-export type { RetryEvent } from './retry.ts'
+export type { Patience, RetryEvent } from './retry.ts'
 export {
   defaultSettings,
   type HostCapabilities,

@@ -23,6 +23,10 @@ export interface FetchedManifest {
   readonly bytes: Uint8Array
 }
 
+export interface DescribeOptions extends CallOptions {
+  readonly known?: Descriptor | undefined
+}
+
 /** What we say we understand; the rest is refused by its type, not by the registry's guess. */
 export const manifestAccept = [...acceptedManifestTypes, '*/*;q=0.1'].join(', ')
 
@@ -34,15 +38,27 @@ export async function describeManifest(
   host: RepositoryHost,
   reference: string,
   name: string,
-  call: CallOptions,
+  call: DescribeOptions,
 ): Promise<Descriptor | FetchedManifest> {
-  const { response } = await host.session.exchange({
+  const { known } = call
+  const request = {
     ...readRequest(host, `manifests/${reference}`),
     method: 'HEAD',
     subject: 'manifest',
-    headers: { accept: manifestAccept },
+    headers: {
+      accept: manifestAccept,
+      ...(known === undefined ? {} : { 'if-none-match': `"${known.digest}"` }),
+    },
     signal: call.signal,
-  })
+  } as const
+  const { response } =
+    known === undefined
+      ? await host.session.exchange(request)
+      : await host.session.expect(request, [200, 304])
+  if (known !== undefined && response.status === 304) {
+    response.discard()
+    return known
+  }
   response.discard()
   const described = response.status === 200 ? describeHead(response.headers, reference) : undefined
   return described ?? fetchManifest(host, reference, name, call)
@@ -83,6 +99,27 @@ export async function fetchManifest(
     throw responseInvalid({ method: 'GET', url }, `${reference} is no manifest`)
   }
   return { descriptor: { ...descriptor, mediaType }, bytes }
+}
+
+/** Asks one host how large a blob is. */
+export async function askBlobSize(
+  host: RepositoryHost,
+  digest: Digest,
+  { signal }: CallOptions,
+): Promise<number> {
+  const { response, url } = await host.session.expect(
+    {
+      ...readRequest(host, `blobs/${digest}`),
+      method: 'HEAD',
+      subject: 'blob',
+      signal,
+    },
+    [200],
+  )
+  response.discard()
+  const length = response.headers.get('content-length') ?? ''
+  if (/^[0-9]{1,15}$/.test(length)) return Number(length)
+  throw responseInvalid({ method: 'HEAD', url }, `the size of ${digest} is missing`)
 }
 
 /** The parts of a reading request that depend on the host. */

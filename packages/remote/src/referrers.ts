@@ -49,11 +49,11 @@ export async function fetchReferrersIndex(
   name: string,
   { signal }: CallOptions,
 ): Promise<readonly Descriptor[]> {
-  const { clock, onEvent, origin } = hosts
+  const { clock, onEvent, origin, patience } = hosts
   const tag = referrersTag(subject)
   try {
     const { bytes, descriptor } = await retrying(
-      { clock, what: `manifest ${tag}`, signal, onEvent },
+      { ...patience, clock, what: `manifest ${tag}`, signal, onEvent },
       () => fetchManifest(origin, tag, name, { signal }),
     )
     const document = parseManifest(bytes, descriptor.mediaType)
@@ -70,7 +70,7 @@ export async function fetchReferrersIndex(
 
 /** Undefined when the registry does not know the request. */
 async function askForReferrers(
-  { clock, onEvent, origin }: HostChoiceOptions,
+  { clock, onEvent, origin, patience }: HostChoiceOptions,
   subject: Digest,
   artifactType: string | undefined,
   { signal }: CallOptions,
@@ -83,7 +83,7 @@ async function askForReferrers(
     signal,
   } as const
   const fetchPage = (target: string | URL): Promise<FinalResponse> =>
-    retrying({ clock, what: 'list of referrers', signal, onEvent }, async () => {
+    retrying({ ...patience, clock, what: 'list of referrers', signal, onEvent }, async () => {
       const final = await origin.session.exchange({ ...request, target })
       const { status } = final.response
       if (status === 200 || unsupported.has(status)) return final

@@ -8,7 +8,7 @@ import { createHttpTransport } from './http-transport.ts'
 import { type Candidate, candidatesFor, originHost, searchHost } from './mirrors.ts'
 import type { RepositoryHost } from './host-choice.ts'
 import { createRepository, type RemoteRepository } from './repository.ts'
-import { type RetryEvent, retrying } from './retry.ts'
+import { type Patience, type RetryEvent, retrying } from './retry.ts'
 import { searchRegistry, type SearchResult } from './search.ts'
 import { createSession, type Session } from './session.ts'
 import type { RemoteSettings } from './settings.ts'
@@ -28,6 +28,8 @@ export interface RemoteOptions {
   readonly clock?: Clock
   /** Default: node:http. Disposed with the remote. */
   readonly transport?: HttpTransport
+  /** How often and how long it tries before it says that it failed. Default: as a person would. */
+  readonly patience?: Patience
   /** Waits of the default transport. */
   readonly limits?: Partial<HttpLimits>
 }
@@ -142,6 +144,7 @@ export function createRemote(options: RemoteOptions): Remote {
         origin: withSession(origin),
         clock,
         onEvent: options.onEvent,
+        patience: options.patience,
         mountSources,
         uploadLedger,
       })

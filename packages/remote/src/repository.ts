@@ -1,9 +1,11 @@
-import { type Bytes, type Digest, isDigest, isTag, KatmanError } from '@katman/oci'
+import { type Bytes, type Descriptor, type Digest, isDigest, isTag, KatmanError } from '@katman/oci'
 import type { CallOptions, NamingTarget, ReferrerSource, Source, TagReader } from '@katman/transfer'
 import { openContent } from './content-stream.ts'
 import { createDocumentCache } from './document-cache.ts'
 import { askHosts, type HostChoiceOptions } from './host-choice.ts'
 import {
+  askBlobSize,
+  type DescribeOptions,
   describeManifest,
   type FetchedManifest,
   fetchManifest,
@@ -17,10 +19,17 @@ import { listTags } from './tag-list.ts'
 /** One repository of a registry, as a place to read from and to write to. */
 export interface RemoteRepository extends Source, NamingTarget, ReferrerSource, TagReader {
   /**
+   * Finds what a tag or digest points to; with `known`, the registry is asked whether that is still it
+   * (`If-None-Match`), and is not asked a second time for the reason of a failure.
+   */
+  resolve(reference: string, options?: DescribeOptions): Promise<Descriptor>
+  /**
    * Fetches what a tag or digest points to. The digest is computed from the bytes; a registry that announced
    * another one lies: `DIGEST_MISMATCH`.
    */
   fetchManifest(reference: string, options?: CallOptions): Promise<FetchedManifest>
+  /** The size of a blob in bytes, by `HEAD`. Throws `BLOB_UNKNOWN`, `RESPONSE_INVALID`. */
+  blobSize(digest: Digest, options?: CallOptions): Promise<number>
   /** All tags, in the registry's order. Throws `NAME_UNKNOWN`. */
   tags(options?: CallOptions): AsyncIterable<string>
   /** Checks that the registry answers; says nothing about permissions. */
@@ -36,7 +45,7 @@ const tagsPerPage = 1000
 
 /** Opens a repository. Nothing is sent before the first call. */
 export function createRepository(options: RepositoryOptions): RemoteRepository {
-  const { clock, onEvent, origin } = options
+  const { clock, onEvent, origin, patience } = options
   const name = `registry ${options.registry}/${options.repository}`
   const documents = createDocumentCache()
   const nextHosts = new Map<Digest, number>()
@@ -68,6 +77,12 @@ export function createRepository(options: RepositoryOptions): RemoteRepository {
         ),
       )
     },
+    blobSize(digest, call = {}) {
+      const what = `blob ${digest}`
+      return askHosts(options, { capability: 'pull', what, ...call }, (host) =>
+        askBlobSize(host, digest, call),
+      )
+    },
     async open(descriptor, { start = 0, signal } = {}) {
       const known = documents.get(descriptor.digest)
       if (known?.byteLength === descriptor.size) return once(known.subarray(start))
@@ -93,7 +108,7 @@ export function createRepository(options: RepositoryOptions): RemoteRepository {
       const request = { ...readRequest(origin, ''), method: 'GET', subject: 'tags' } as const
       return listTags(
         (page) =>
-          retrying({ clock, what: 'tag list', signal, onEvent }, () =>
+          retrying({ ...patience, clock, what: 'tag list', signal, onEvent }, () =>
             origin.session.expect({ ...request, target: page, signal }, [200]),
           ),
         `${repository}/tags/list?n=${tagsPerPage}`,
@@ -101,7 +116,7 @@ export function createRepository(options: RepositoryOptions): RemoteRepository {
     },
     referrers: (subject, call = {}) => listReferrers(options, subject.digest, name, call),
     async ping({ signal } = {}) {
-      await retrying({ clock, what: 'registry', signal, onEvent }, () =>
+      await retrying({ ...patience, clock, what: 'registry', signal, onEvent }, () =>
         origin.session.connect(signal),
       )
     },

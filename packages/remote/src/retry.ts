@@ -15,19 +15,25 @@ export interface RetryEvent {
   readonly digest: Digest | undefined
 }
 
-export interface RetryOptions {
+export interface RetryOptions extends Patience {
   readonly clock: Clock
   readonly what: string
   readonly signal?: AbortSignal | undefined
   readonly onEvent?: ((event: RetryEvent) => void) | undefined
+}
+
+/** How long one job is worth it. */
+export interface Patience {
   /** Tries in a row without a new byte. Default 6. */
   readonly attempts?: number
+  /** A registry that asks for more time than this is not waited for, in ms. Default 5 min. */
+  readonly longestWaitMs?: number
 }
 
 const baseMs = 500
 const capMs = 30_000
 const budgetMs = 10 * 60_000
-const longestRetryAfterMs = 5 * 60_000
+const defaultLongestWaitMs = 5 * 60_000
 const transientStatus = new Set([408, 429, 500, 502, 503, 504, 522])
 
 /** Counts the tries of one job. */
@@ -41,7 +47,7 @@ export interface Retry {
 /** Back-off with full jitter: 0.5 s doubling to 30 s, `Retry-After` up to 5 min, 10 min in all without progress. */
 export function createRetry(options: RetryOptions): Retry {
   const { clock } = options
-  const attempts = options.attempts ?? 6
+  const { attempts = 6, longestWaitMs = defaultLongestWaitMs } = options
   let failures = 0
   let since = clock.now()
   return {
@@ -55,7 +61,7 @@ export function createRetry(options: RetryOptions): Retry {
       failures++
       if (failures >= attempts) throw error
       const asked = error.details['retryAfterMs']
-      if (typeof asked === 'number' && asked > longestRetryAfterMs) throw error
+      if (typeof asked === 'number' && asked > longestWaitMs) throw error
       const backOff = Math.min(capMs, baseMs * 2 ** (failures - 1)) * clock.random()
       const afterMs = Math.max(Math.round(backOff), typeof asked === 'number' ? asked : 0)
       if (clock.now() + afterMs - since > budgetMs) throw error

@@ -1,0 +1,125 @@
+import type { Digest } from '@katman/oci'
+import type { Database } from '../database/database.ts'
+
+/** What the database knows about a repository in view of an upstream. */
+export interface RepositoryRecord {
+  /** The upstream it caches; undefined for one that people push to. */
+  readonly upstream: string | undefined
+}
+
+/** Undefined when there is no repository of that name. */
+export async function findRecord(
+  database: Database,
+  repository: string,
+): Promise<RepositoryRecord | undefined> {
+  const row = await database.get<{ readonly upstream: string | null }>(
+    `SELECT p.upstream FROM repositories r LEFT JOIN proxy_repositories p ON p.repository = r.name WHERE r.name = ?`,
+    [repository],
+  )
+  return row && { upstream: row.upstream ?? undefined }
+}
+
+export async function markCached(
+  database: Database,
+  mark: {
+    readonly repository: string
+    readonly upstream: string
+    readonly remote: string
+    readonly now: number
+  },
+): Promise<void> {
+  await database.run(
+    `INSERT INTO proxy_repositories (repository, upstream, remote, created_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT (repository) DO NOTHING`,
+    [mark.repository, mark.upstream, mark.remote, mark.now],
+  )
+}
+
+/** When the upstream said last what the tag stands for; undefined for never. */
+export async function findChecked(
+  database: Database,
+  repository: string,
+  tag: string,
+): Promise<number | undefined> {
+  const row = await database.get<{ readonly checked_at: number }>(
+    'SELECT checked_at FROM proxy_tags WHERE repository = ? AND tag = ?',
+    [repository, tag],
+  )
+  return row?.checked_at
+}
+
+export async function setChecked(
+  database: Database,
+  repository: string,
+  tag: string,
+  now: number,
+): Promise<void> {
+  // Lost, it is asked once more.
+  await database.transaction(
+    (transaction) =>
+      transaction.run(
+        `INSERT INTO proxy_tags (repository, tag, checked_at) VALUES (?, ?, ?)
+         ON CONFLICT (repository, tag) DO UPDATE SET checked_at = excluded.checked_at`,
+        [repository, tag, now],
+      ),
+    { isDurable: false },
+  )
+}
+
+export async function setUsed(
+  database: Database,
+  repository: string,
+  digest: Digest,
+  now: number,
+): Promise<void> {
+  await database.transaction(
+    (transaction) =>
+      transaction.run(
+        `INSERT INTO proxy_manifests (repository, digest, used_at) VALUES (?, ?, ?)
+         ON CONFLICT (repository, digest) DO UPDATE SET used_at = excluded.used_at`,
+        [repository, digest, now],
+      ),
+    { isDurable: false },
+  )
+}
+
+/** Takes the fetch of a blob for `ms`, or takes it again. False while another replica has it. */
+export async function takeFetch(
+  database: Database,
+  fetch: {
+    readonly repository: string
+    readonly digest: Digest
+    readonly holder: string
+    readonly now: number
+    readonly until: number
+  },
+): Promise<boolean> {
+  const { digest, holder, now, repository, until } = fetch
+  const taken = await database.transaction(
+    (transaction) =>
+      transaction.run(
+        `INSERT INTO proxy_fetches (repository, digest, holder, lease_until) VALUES (?, ?, ?, ?)
+         ON CONFLICT (repository, digest) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+         WHERE proxy_fetches.holder = excluded.holder OR proxy_fetches.lease_until < ?`,
+        [repository, digest, holder, until, now],
+      ),
+    { isDurable: false },
+  )
+  return taken === 1
+}
+
+export async function releaseFetch(
+  database: Database,
+  repository: string,
+  digest: Digest,
+  holder: string,
+): Promise<void> {
+  await database.transaction(
+    (transaction) =>
+      transaction.run(
+        'DELETE FROM proxy_fetches WHERE repository = ? AND digest = ? AND holder = ?',
+        [repository, digest, holder],
+      ),
+    { isDurable: false },
+  )
+}

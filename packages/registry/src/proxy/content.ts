@@ -1,0 +1,43 @@
+import type { Bytes, Digest } from '@katman/oci'
+import type { ByteRange } from '../object-store.ts'
+import type { StoredManifest } from '../storage.ts'
+
+/**
+ * What the registry holds, for its own work: the cache, replication, imports. Rights were checked before. Everything that
+ * is written is told to the listeners, which may refuse it.
+ */
+export interface Content {
+  /** The manifest that a tag or a digest stands for. */
+  manifest(repository: string, reference: Digest | string): Promise<StoredManifest | undefined>
+  /** The digest that a tag stands for. */
+  tag(repository: string, tag: string): Promise<Digest | undefined>
+  /** All tags, sorted. */
+  tags(repository: string): Promise<readonly string[]>
+  /**
+   * Stores a manifest, whose bytes have this digest, and lets the tag stand for it. `isSparse` takes it before what it names is there.
+   */
+  putManifest(
+    repository: string,
+    manifest: StoredManifest,
+    options?: { readonly tag?: string | undefined; readonly isSparse?: boolean },
+  ): Promise<void>
+  /** False when there was none. */
+  deleteTag(repository: string, tag: string): Promise<boolean>
+  /** The size of a blob that the repository has. */
+  blobSize(repository: string, digest: Digest): Promise<number | undefined>
+  /** The size that a manifest of the repository gives for a blob, whether or not that is there. */
+  namedSize(repository: string, digest: Digest): Promise<number | undefined>
+  openBlob(repository: string, digest: Digest, range: ByteRange): Bytes
+  /**
+   * Stores a blob whose bytes were verified, and gives it to the repository. With `file`, a file that holds them and may
+   * become the registry's own.
+   */
+  putBlob(
+    repository: string,
+    blob: { readonly digest: Digest; readonly size: number },
+    open: () => Bytes,
+    file?: string,
+  ): Promise<void>
+  /** Gives the repository a blob that another repository of the registry has. False when it is gone. */
+  linkBlob(repository: string, digest: Digest): Promise<boolean>
+}
