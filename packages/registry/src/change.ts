@@ -18,7 +18,7 @@ export type Change = ChangeKind & {
   readonly at: number
 }
 
-type ChangeKind =
+export type ChangeKind =
   | { readonly kind: 'repository-created' }
   | {
       readonly kind: 'blob-linked'

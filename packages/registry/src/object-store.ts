@@ -26,6 +26,11 @@ export interface ObjectStore {
   finish(upload: ObjectUpload): Promise<void>
   /** Forgets an object that was begun, also when it was finished since. Not there is fine. */
   abort(upload: ObjectUpload): Promise<void>
+  /**
+   * Makes an object of a file of this machine, which stays where it is: by a second name or shared blocks where the file
+   * system can, else by a copy. Nobody may change the file afterwards. Only stores on files have it.
+   */
+  adopt?(key: string, file: string): Promise<void>
   /** The bytes from `start` up to and without `end`. */
   open(key: string, range: ByteRange): Bytes
   /** Removes finished objects. Not there is fine. */

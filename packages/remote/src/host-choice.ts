@@ -58,5 +58,8 @@ export async function askHosts<T>(
       if (!isKatmanError(error)) throw error
     }
   }
-  return retrying({ ...hosts.patience, clock: hosts.clock, what, signal, onEvent: hosts.onEvent }, () => job(last))
+  return retrying(
+    { ...hosts.patience, clock: hosts.clock, what, signal, onEvent: hosts.onEvent },
+    () => job(last),
+  )
 }

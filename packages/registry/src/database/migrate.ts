@@ -2,6 +2,7 @@ import { KatmanError } from '@katman/oci'
 import type { Database, Engine, Transaction } from './database.ts'
 import { coreTables } from './migrations/001-core.ts'
 import { hubTables } from './migrations/030-hub.ts'
+import { proxyTables } from './migrations/050-proxy.ts'
 
 /** A step in the life of the tables. Its name never changes once it was released. */
 export interface Migration {
@@ -36,7 +37,7 @@ const types: Readonly<Record<Engine, SqlTypes>> = {
 }
 
 /** In the order in which they are applied. */
-const migrations: readonly Migration[] = [coreTables, hubTables]
+const migrations: readonly Migration[] = [coreTables, hubTables, proxyTables]
 
 /**
  * Brings the tables up to date. Many may call it at once: one does the work.

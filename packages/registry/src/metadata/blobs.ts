@@ -108,7 +108,7 @@ export async function addBlobContent(
 }
 
 /** Takes back that a blob is to be removed. Locks the row to the end of the transaction. How many there were, 0 or 1. */
-function reviveBlob(queries: Queries, digest: Digest): Promise<number> {
+export function reviveBlob(queries: Queries, digest: Digest): Promise<number> {
   return queries.run(
     `UPDATE blobs SET state = 'live', condemned_at = NULL WHERE digest = ? AND state IN ('live', 'condemned')`,
     [digest],

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { type Bytes, KatmanError } from '@katman/oci'
 import { ifThere, makeFolder, syncFolder } from '../durable-file.ts'
 import type { ByteRange, ObjectStore, ObjectUpload, StoredObject } from '../object-store.ts'
+import { adoptFile } from './adopt-file.ts'
 import { readFile } from './read-file.ts'
 import { FileWriter } from './file-writer.ts'
 
@@ -47,6 +48,12 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
       } finally {
         await handle.close()
       }
+    },
+    async adopt(key, file) {
+      const target = finished(key)
+      await makeFolder(path.dirname(target))
+      await adoptFile(file, target, unfinished(key))
+      await syncFolder(path.dirname(target))
     },
     readUpload: ({ key, size }) => readFile(unfinished(key), { start: 0, end: size }),
     async finish(upload) {

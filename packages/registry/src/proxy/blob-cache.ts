@@ -15,7 +15,7 @@ export interface BlobCache {
   settled(): Promise<void>
 }
 
-export interface WantedBlob {
+interface WantedBlob {
   readonly client: UpstreamClient
   readonly repository: string
   readonly remoteRepository: string
@@ -61,13 +61,13 @@ export function createBlobCache(options: BlobCacheOptions): BlobCache {
       void takeFetch(database, lease(wanted)).catch(() => {})
     }, leaseMs / 3)
     beat.unref()
-    const end = fetch.stored
-      .catch(() => {})
-      .finally(async () => {
-        clearInterval(beat)
-        forget()
-        if (isOurs) await releaseFetch(database, repository, digest, holder).catch(() => {})
-      })
+    const end = (async () => {
+      // Why it failed is told to those who read it.
+      await fetch.stored.catch(() => {})
+      clearInterval(beat)
+      forget()
+      if (isOurs) await releaseFetch(database, repository, digest, holder).catch(() => {})
+    })()
     stores.add(end)
     void end.finally(() => stores.delete(end))
     return fetch

@@ -1,24 +1,26 @@
 import type { Digest } from '@katman/oci'
 import type { Database } from '../database/database.ts'
 
-/** What the database knows about a repository in view of an upstream. */
+/** What the database knows about a repository in view of upstreams. */
 export interface RepositoryRecord {
+  readonly exists: boolean
   /** The upstream it caches; undefined for one that people push to. */
   readonly upstream: string | undefined
 }
 
-/** Undefined when there is no repository of that name. */
 export async function findRecord(
   database: Database,
   repository: string,
-): Promise<RepositoryRecord | undefined> {
-  const row = await database.get<{ readonly upstream: string | null }>(
-    `SELECT p.upstream FROM repositories r LEFT JOIN proxy_repositories p ON p.repository = r.name WHERE r.name = ?`,
-    [repository],
+): Promise<RepositoryRecord> {
+  const row = await database.get<{ readonly id: number | null; readonly upstream: string | null }>(
+    `SELECT (SELECT id FROM repositories WHERE name = ?) AS id,
+       (SELECT upstream FROM proxy_repositories WHERE repository = ?) AS upstream`,
+    [repository, repository],
   )
-  return row && { upstream: row.upstream ?? undefined }
+  return { exists: typeof row?.id === 'number', upstream: row?.upstream ?? undefined }
 }
 
+/** Marks a repository as a cache, unless people push to it. Whether it is one now. */
 export async function markCached(
   database: Database,
   mark: {
@@ -27,12 +29,22 @@ export async function markCached(
     readonly remote: string
     readonly now: number
   },
-): Promise<void> {
-  await database.run(
-    `INSERT INTO proxy_repositories (repository, upstream, remote, created_at) VALUES (?, ?, ?, ?)
-     ON CONFLICT (repository) DO NOTHING`,
-    [mark.repository, mark.upstream, mark.remote, mark.now],
-  )
+): Promise<boolean> {
+  const known = await findRecord(database, mark.repository)
+  if (known.upstream === mark.upstream) return true
+  return database.transaction(async (transaction) => {
+    await transaction.run(
+      `INSERT INTO proxy_repositories (repository, upstream, remote, created_at)
+       SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM repositories WHERE name = ?)
+       ON CONFLICT (repository) DO UPDATE SET upstream = excluded.upstream, remote = excluded.remote`,
+      [mark.repository, mark.upstream, mark.remote, mark.now, mark.repository],
+    )
+    const row = await transaction.get(
+      'SELECT 1 AS one FROM proxy_repositories WHERE repository = ?',
+      [mark.repository],
+    )
+    return row !== undefined
+  })
 }
 
 /** When the upstream said last what the tag stands for; undefined for never. */

@@ -1,4 +1,4 @@
-import type { Bytes, Digest } from '@katman/oci'
+import type { Bytes, Descriptor, Digest } from '@katman/oci'
 import type { ByteRange } from '../object-store.ts'
 import type { StoredManifest } from '../storage.ts'
 
@@ -13,13 +13,16 @@ export interface Content {
   tag(repository: string, tag: string): Promise<Digest | undefined>
   /** All tags, sorted. */
   tags(repository: string): Promise<readonly string[]>
+  /** What names a manifest as its subject. */
+  referrers(repository: string, subject: Digest): Promise<readonly Descriptor[]>
   /**
-   * Stores a manifest, whose bytes have this digest, and lets the tag stand for it. `isSparse` takes it before what it names is there.
+   * Stores a manifest, whose bytes have this digest, and lets the tag stand for it. Whether what it names is there is not
+   * looked at: the copy engine writes it last, and what a cache lacks it fetches when it is asked for.
    */
   putManifest(
     repository: string,
     manifest: StoredManifest,
-    options?: { readonly tag?: string | undefined; readonly isSparse?: boolean },
+    options?: { readonly tag?: string | undefined },
   ): Promise<void>
   /** False when there was none. */
   deleteTag(repository: string, tag: string): Promise<boolean>

@@ -68,7 +68,7 @@ export async function openSpoolFile(
     }
     users++
     try {
-      for (let at = start; at < end; ) {
+      for (let at = start; at < end;) {
         while (at >= visible) {
           if (failure !== undefined) throw failure.error
           await arrival.next()
@@ -104,7 +104,7 @@ export async function openSpoolFile(
 }
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) {
+  for (let done = 0; done < chunk.byteLength;) {
     const left = chunk.byteLength - done
     const { bytesWritten } = await handle.write(chunk, done, left, position + done)
     done += bytesWritten

@@ -1,9 +1,8 @@
-import { isKatmanError, type KatmanError } from '@katman/oci'
+import { isKatmanError, KatmanError } from '@katman/oci'
 import {
   createRemote,
   type Credential,
   defaultSettings,
-  type HttpTransport,
   type Remote,
   type RemoteRepository,
   systemClock,
@@ -17,8 +16,11 @@ export interface UpstreamClient extends AsyncDisposable {
   repository(name: string): RemoteRepository
   /** Why it should not be asked now: it asked for a pause, or failed a moment ago. */
   resting(): Rest | undefined
-  /** Runs a question to it; a failure that others would meet, too, makes it rest. */
-  ask<T>(question: () => Promise<T>): Promise<T>
+  /**
+   * Runs a question to it; a failure that others would meet, too, makes it rest. Not answered within `ms` (default: the waits
+   * of the transport) is `TIMEOUT`.
+   */
+  ask<T>(question: (signal?: AbortSignal) => Promise<T>, ms?: number): Promise<T>
 }
 
 export interface Rest {
@@ -30,8 +32,6 @@ export interface Rest {
 export interface UpstreamClientOptions {
   readonly userAgent: string
   readonly now?: () => number
-  /** Default: node:http, with the guard. */
-  readonly transport?: HttpTransport
 }
 
 /** A registry that is down is asked again after this long, in ms. */
@@ -48,7 +48,7 @@ export function createUpstreamClient(
 ): UpstreamClient {
   const now = options.now ?? Date.now
   const repositories = new Map<string, RemoteRepository>()
-  const remote = openRemote(upstream, options)
+  const remote = openRemote(upstream, options.userAgent, now)
   const { host: registry } = new URL(upstream.url ?? '')
   let rest: Rest | undefined
   return {
@@ -67,13 +67,13 @@ export function createUpstreamClient(
       if (rest !== undefined && rest.until <= now()) rest = undefined
       return rest
     },
-    async ask(question) {
+    async ask(question, ms) {
       try {
-        return await question()
+        return await (ms === undefined ? question() : inTime(question, ms, upstream.registry))
       } catch (error) {
-        const ms = restAfter(error)
-        if (ms !== undefined && isKatmanError(error)) {
-          rest = { error, until: now() + Math.min(ms, longestRestMs) }
+        const restMs = restAfter(error)
+        if (restMs !== undefined && isKatmanError(error)) {
+          rest = { error, until: now() + Math.min(restMs, longestRestMs) }
         }
         throw error
       }
@@ -82,7 +82,21 @@ export function createUpstreamClient(
   }
 }
 
-function openRemote(upstream: Upstream, options: UpstreamClientOptions): Remote {
+async function inTime<T>(
+  question: (signal: AbortSignal) => Promise<T>,
+  ms: number,
+  registry: string,
+): Promise<T> {
+  const signal = AbortSignal.timeout(ms)
+  try {
+    return await question(signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+    throw new KatmanError('TIMEOUT', `${registry} did not answer in ${ms} ms`, { cause: error })
+  }
+}
+
+function openRemote(upstream: Upstream, userAgent: string, now: () => number): Remote {
   const { username, password, trustedRealms } = upstream
   const url = new URL(upstream.url ?? '')
   const credential: Credential | undefined =
@@ -104,10 +118,10 @@ function openRemote(upstream: Upstream, options: UpstreamClientOptions): Remote 
     },
     // One remote for each upstream, so a credential cannot be asked for by another.
     credentials: { get: async (host) => (host === url.host ? credential : undefined) },
-    userAgent: options.userAgent,
-    clock: { ...systemClock, now: options.now ?? systemClock.now },
+    userAgent,
+    clock: { ...systemClock, now },
     patience: { attempts: 2, longestWaitMs: 1_000 },
-    transport: createUpstreamTransport(upstream, options.transport),
+    transport: createUpstreamTransport(upstream),
   })
 }
 
@@ -118,7 +132,7 @@ function restAfter(error: unknown): number | undefined {
   const asked = typeof retryAfterMs === 'number' ? retryAfterMs : undefined
   if (error.code === 'TOO_MANY_REQUESTS') return asked ?? limitedMs
   if (typeof status === 'number' && status >= 500) return asked ?? downMs
-  return isUnreachable(error) ? downMs : undefined
+  return unreachable.has(error.code) ? downMs : undefined
 }
 
 const unreachable = new Set([
@@ -127,10 +141,4 @@ const unreachable = new Set([
   'HOST_NOT_FOUND',
   'TIMEOUT',
   'TLS_ERROR',
-  'NETWORK_UNREACHABLE',
 ])
-
-/** True for an error of the way to the registry. */
-export function isUnreachable(error: KatmanError): boolean {
-  return unreachable.has(error.code)
-}

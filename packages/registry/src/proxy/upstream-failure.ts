@@ -4,6 +4,13 @@ import type { Rest } from './upstream-client.ts'
 
 const unknownCodes = new Set(['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'BLOB_UNKNOWN'])
 
+/** What was asked of an upstream. */
+export interface Subject {
+  readonly registry: string
+  readonly subject: 'manifest' | 'blob'
+  readonly name: string
+}
+
 /** True when the upstream says that it is not there, or not for us: both are "no" to a client. */
 export function isMissing(error: unknown): boolean {
   if (!isKatmanError(error)) return false
@@ -11,17 +18,8 @@ export function isMissing(error: unknown): boolean {
   return error.code === 'UNAUTHORIZED' || error.code === 'DENIED'
 }
 
-/** True when what is cached is the better answer: the upstream did not say that anything changed. */
-export function isStaleBetter(error: unknown): boolean {
-  return !isMissing(error)
-}
-
 /** What a client is told about a failure of the upstream. Nothing of the inside: no address, no credential. */
-export function upstreamRefusal(
-  error: unknown,
-  about: { readonly registry: string; readonly subject: 'manifest' | 'blob'; readonly name: string },
-  now: number,
-): Refusal {
+export function upstreamRefusal(error: unknown, about: Subject): Refusal {
   const { name, registry, subject } = about
   const known = isKatmanError(error) ? error : undefined
   if (isMissing(error)) {
@@ -58,12 +56,8 @@ export function staleWarning(registry: string, error: unknown): Readonly<Record<
 }
 
 /** The failure that made the upstream rest, with the wait that is left of it. */
-export function restRefusal(
-  { error, until }: Rest,
-  about: Parameters<typeof upstreamRefusal>[1],
-  now: number,
-): Refusal {
-  const refusal = upstreamRefusal(error, about, now)
+export function restRefusal({ error, until }: Rest, about: Subject, now: number): Refusal {
+  const refusal = upstreamRefusal(error, about)
   const seconds = Math.max(1, Math.ceil((until - now) / 1000))
   return new Refusal(refusal.status, refusal.code, refusal.message, {
     ...refusal.options,
