@@ -1,7 +1,7 @@
 import type { RegistryRequest, RegistryResponse } from './http.ts'
 import type { Route } from './route.ts'
 
-export type Action = 'pull' | 'push' | 'delete'
+export type Action = 'pull' | 'push' | 'delete' | 'admin'
 
 /** Decides what a user may do; `user` is undefined for anybody who gave no credentials. */
 export type Policy = (user: string | undefined, repository: string, action: Action) => boolean
@@ -12,6 +12,10 @@ export type Need =
   | 'catalog'
   | 'search'
   | 'login'
+  /** To administer one namespace: its members, its robots, its rules. */
+  | { readonly namespace: string }
+  /** To administer the whole registry. */
+  | 'system'
 
 /** Who asks, and what they may do with what they showed. */
 export interface Visitor {
@@ -36,6 +40,22 @@ export const openGate: Gate = {
 
 /** The default: users everything, others nothing. */
 export const usersOnly: Policy = (user) => user !== undefined
+
+/** Whether a policy lets a user do what a request needs; lists are for users, administration for administrators. */
+export function isNeedOfUser(
+  need: Need,
+  user: string | undefined,
+  {
+    policy,
+    administrators,
+  }: { readonly policy: Policy; readonly administrators: readonly string[] },
+): boolean {
+  if (need === 'system' || (typeof need === 'object' && 'namespace' in need)) {
+    return user !== undefined && administrators.includes(user)
+  }
+  if (typeof need === 'string') return user !== undefined
+  return need.actions.every((action) => policy(user, need.repository, action))
+}
 
 export function needOf(route: Route, method: string): Need {
   if (route.kind === 'base') return 'login'

@@ -1,4 +1,4 @@
-import { type Gate, type Policy, usersOnly } from './access.ts'
+import { type Gate, isNeedOfUser, type Policy, usersOnly } from './access.ts'
 import { Passwords, type Users } from './passwords.ts'
 import { Refusal } from './refusal.ts'
 
@@ -7,6 +7,8 @@ export interface BasicAuth {
   readonly users: Users
   /** Default: users everything, others nothing. */
   readonly policy?: Policy
+  /** Users who may administer the registry and its namespaces. Default: nobody. */
+  readonly administrators?: readonly string[]
   /** What a client may show its user. Default `Registry`. */
   readonly realm?: string
 }
@@ -15,6 +17,7 @@ export interface BasicAuth {
 export function createBasicGate({
   users,
   policy = usersOnly,
+  administrators = [],
   realm = 'Registry',
 }: BasicAuth): Gate {
   const passwords = new Passwords(users)
@@ -28,10 +31,8 @@ export function createBasicGate({
       // Wrong credentials are refused even where none are needed: the client wants to know.
       if (header !== undefined && user === undefined) throw challenge
       const visitor = {
-        may: (wanted: typeof need) =>
-          typeof wanted === 'string'
-            ? user !== undefined
-            : wanted.actions.every((action) => policy(user, wanted.repository, action)),
+        account: user,
+        may: (wanted: typeof need) => isNeedOfUser(wanted, user, { policy, administrators }),
         maySee: (repository: string) => policy(user, repository, 'pull'),
       }
       if (visitor.may(need)) return visitor

@@ -47,6 +47,7 @@ export function createBearerGate(auth: BearerAuth, addressOf: AddressOf): Gate {
       const searcher = need === 'search' ? endpoint.passwords.readBasic(header) : undefined
       if (searcher !== undefined) {
         return {
+          account: searcher,
           may: (wanted) => wanted === 'search',
           maySee: (repository) => policy(searcher, repository, 'pull'),
         }
@@ -57,6 +58,7 @@ export function createBearerGate(auth: BearerAuth, addressOf: AddressOf): Gate {
       if (claims !== undefined && allows(claims, need)) {
         const user = claims.sub === '' ? undefined : claims.sub
         return {
+          account: user,
           may: (wanted) => allows(claims, wanted),
           maySee: (repository) => policy(user, repository, 'pull'),
         }
@@ -65,7 +67,7 @@ export function createBearerGate(auth: BearerAuth, addressOf: AddressOf): Gate {
         headers: {
           'www-authenticate':
             `Bearer realm="${addressOf(request)}${tokenPath}",service="${service}"` +
-            (need === 'login' ? '' : `,scope="${scopeOf(need)}"`) +
+            scopeOf(need) +
             (reason === '' ? '' : `,error="${reason}"`),
         },
       })
@@ -81,6 +83,8 @@ function allows({ access }: TokenClaims, need: Need): boolean {
   if (need === 'catalog' || need === 'search') {
     return access.some(({ type, name }) => type === 'registry' && name === 'catalog')
   }
+  // These tokens are for clients of the distribution API: they administer nothing.
+  if (need === 'system' || 'namespace' in need) return false
   return need.actions.every((action) =>
     access.some(
       (grant) =>
@@ -91,9 +95,9 @@ function allows({ access }: TokenClaims, need: Need): boolean {
   )
 }
 
-function scopeOf(need: Exclude<Need, 'login'>): string {
-  if (need === 'search') return 'registry:catalog:search'
-  return need === 'catalog'
-    ? 'registry:catalog:*'
-    : `repository:${need.repository}:${need.actions.join(',')}`
+function scopeOf(need: Need): string {
+  if (need === 'search') return ',scope="registry:catalog:search"'
+  if (need === 'catalog') return ',scope="registry:catalog:*"'
+  if (typeof need === 'string' || 'namespace' in need) return ''
+  return `,scope="repository:${need.repository}:${need.actions.join(',')}"`
 }

@@ -14,7 +14,7 @@ const request = {
 
 describe('openRegistry', () => {
   it('answers from memory when no folder is given', async () => {
-    await using registry = await openRegistry({})
+    await using registry = await openRegistry({ isOpen: true })
     expect(await registry.handle(request)).toMatchObject({ status: 200 })
     await registry.check()
   })
@@ -24,7 +24,7 @@ describe('openRegistry', () => {
     try {
       const folder = path.join(root, 'deep', 'registry')
       for (const _ of [1, 2]) {
-        await using registry = await openRegistry({ folder })
+        await using registry = await openRegistry({ folder, isOpen: true })
         await registry.start()
         expect(await registry.handle(request)).toMatchObject({ status: 200 })
       }

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { type Gate, openGate, type Visitor } from './access.ts'
+import { openAccounts } from './accounts/accounts-part.ts'
 import { makeFolder } from './durable-file.ts'
 import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
@@ -115,4 +116,7 @@ function notingGate(gate: Gate): Gate {
 }
 
 /** The parts, in the order in which they see a change. */
-const partOpeners: readonly ((foundation: Foundation) => Promise<Part> | Part)[] = [openHub]
+const partOpeners: readonly ((foundation: Foundation) => Promise<Part> | Part)[] = [
+  openAccounts,
+  openHub,
+]

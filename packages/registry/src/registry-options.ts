@@ -1,3 +1,5 @@
+import type { AccessOptions } from './accounts/access-options.ts'
+
 /**
  * How a registry is set up. Plain data: a server hands it to its threads. Each part has one section of its own, and reads nothing
  * but it.
@@ -9,4 +11,6 @@ export interface RegistryOptions {
   readonly publicUrl?: string
   /** Everybody may do everything. Default false. */
   readonly isOpen?: boolean
+  /** Who may come in, when the registry is not open. */
+  readonly access?: AccessOptions
 }

@@ -93,6 +93,7 @@ function readRequest(incoming: IncomingMessage): RegistryRequest {
       return typeof value === 'string' ? value : value?.[0]
     },
     body: incoming,
+    client: incoming.socket.remoteAddress,
   }
 }
 

@@ -1,6 +1,7 @@
 import { KatmanError } from '@katman/oci'
 import type { Database, Engine, Transaction } from './database.ts'
 import { coreTables } from './migrations/001-core.ts'
+import { accountTables } from './migrations/010-accounts.ts'
 import { hubTables } from './migrations/030-hub.ts'
 import { proxyTables } from './migrations/050-proxy.ts'
 
@@ -37,7 +38,7 @@ const types: Readonly<Record<Engine, SqlTypes>> = {
 }
 
 /** In the order in which they are applied. */
-const migrations: readonly Migration[] = [coreTables, hubTables, proxyTables]
+const migrations: readonly Migration[] = [coreTables, accountTables, hubTables, proxyTables]
 
 /**
  * Brings the tables up to date. Many may call it at once: one does the work.

@@ -1,0 +1,120 @@
+import type { Gate, Need, Visitor } from '../access.ts'
+import type { AddressOf } from '../address.ts'
+import type { Database } from '../database/database.ts'
+import type { RegistryRequest } from '../http.ts'
+import { Refusal } from '../refusal.ts'
+import { type Authenticator, readBasic } from './authenticator.ts'
+import { type Identity, mayDo } from './identity.ts'
+import { maySomewhere } from './open-namespace.ts'
+import type { RightsReader } from './rights-reader.ts'
+import { isAllowed } from './rights.ts'
+import { answerTokenRequest, type TokenServerOptions } from './token-server.ts'
+
+export interface AccountsGateOptions extends TokenServerOptions {
+  readonly database: Database
+  readonly authenticator: Authenticator
+  readonly rights: RightsReader
+  readonly service: string
+  readonly addressOf: AddressOf
+}
+
+const tokenPath = '/token'
+
+/** Somebody whose account and rights are known. */
+interface AccountVisitor extends Visitor {
+  readonly identity: Identity
+}
+
+export interface AccountsGate extends Gate {
+  admit(request: RegistryRequest, need: Need): Promise<AccountVisitor>
+}
+
+/**
+ * Lets in by password, access token or signed token, whichever a client shows. What rights it has is looked up for
+ * every request, also for tokens given out before.
+ */
+export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
+  const { database, authenticator, rights, tokens, service, addressOf } = options
+
+  async function identify(request: RegistryRequest): Promise<Identity | undefined> {
+    const header = request.header('authorization')
+    if (header === undefined) {
+      return { account: undefined, rights: await rights.anonymous(), scopes: undefined }
+    }
+    const credentials = readBasic(header)
+    if (credentials !== undefined) return authenticator.logIn(credentials, request.client)
+    const [, token] = /^bearer (\S+)$/i.exec(header) ?? []
+    if (token === undefined) return undefined
+    return (await authenticator.byBearer(token)) ?? identifyBySignedToken(token)
+  }
+
+  async function identifyBySignedToken(text: string): Promise<Identity | undefined> {
+    const claims = await tokens.read(text)
+    if (claims === undefined) return undefined
+    const { access, uid, tid, sub } = claims
+    if (uid === undefined) {
+      return { account: undefined, rights: await rights.anonymous(), scopes: undefined, access }
+    }
+    const holder = await rights.holder(uid)
+    const token = tid === undefined ? undefined : await rights.token(tid)
+    if (holder === undefined || holder.account.name !== sub) return undefined
+    if (tid !== undefined && token?.accountID !== uid) return undefined
+    return { ...holder, scopes: token?.scopes ?? claims.scopes, tokenID: tid, access }
+  }
+
+  function challenge(request: RegistryRequest, need: Need, reason: string): Refusal {
+    const scope = scopeOf(need)
+    return new Refusal(401, 'UNAUTHORIZED', 'authentication required', {
+      headers: {
+        'www-authenticate':
+          `Bearer realm="${addressOf(request)}${tokenPath}",service="${service}"` +
+          (scope === '' ? '' : `,scope="${scope}"`) +
+          (reason === '' ? '' : `,error="${reason}"`),
+      },
+    })
+  }
+
+  return {
+    async admit(request, need) {
+      const identity = await identify(request)
+      if (identity === undefined) throw challenge(request, need, 'invalid_token')
+      const isAdmitted = mayDo(identity, need) || (await mayOpen(database, identity, need))
+      if (isAdmitted) return visitorOf(identity, need)
+      // A client with a signed token gets another one for the scope; one without needs credentials.
+      if (identity.access !== undefined) throw challenge(request, need, 'insufficient_scope')
+      if (identity.account === undefined) throw challenge(request, need, '')
+      throw new Refusal(403, 'DENIED', 'requested access to the resource is denied')
+    },
+    async handle(request) {
+      return request.path === tokenPath ? answerTokenRequest(request, options) : undefined
+    },
+  }
+}
+
+async function mayOpen(database: Database, identity: Identity, need: Need): Promise<boolean> {
+  if (typeof need === 'string' || 'namespace' in need || !need.actions.includes('push'))
+    return false
+  for (const action of need.actions) {
+    if (!(await maySomewhere(database, identity, need.repository, action))) return false
+  }
+  return true
+}
+
+function visitorOf(identity: Identity, admitted: Need): AccountVisitor {
+  const { rights, scopes } = identity
+  return {
+    account: identity.account?.name,
+    identity,
+    may: (need) => need === admitted || mayDo(identity, need),
+    // A list is one scope for all repositories; which of them are shown follows from the rights.
+    maySee: (repository) => isAllowed(rights, scopes, repository, 'pull'),
+  }
+}
+
+function scopeOf(need: Need): string {
+  if (need === 'search') return 'registry:catalog:search'
+  if (need === 'catalog') return 'registry:catalog:*'
+  if (typeof need === 'string' || 'namespace' in need) return ''
+  const asked = need.actions.filter((action) => action !== 'admin')
+  return `repository:${need.repository}:${asked.join(',')}`
+}

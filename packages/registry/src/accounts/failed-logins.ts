@@ -1,0 +1,39 @@
+import { isIPv6 } from 'node:net'
+
+const windowMs = 5 * 60_000
+const maxFailures = 20
+const maxClients = 10_000
+
+/** Counts wrong passwords by client: after 20 in five minutes it waits until they are over. */
+export class FailedLogins {
+  readonly #clients = new Map<string, { readonly since: number; count: number }>()
+
+  /** How long the client has to wait; undefined when it may try. */
+  secondsToWait(client: string | undefined, now: number): number | undefined {
+    const found = this.#clients.get(keyOf(client))
+    if (found === undefined || found.count < maxFailures) return undefined
+    const left = found.since + windowMs - now
+    return left > 0 ? left / 1000 : undefined
+  }
+
+  add(client: string | undefined, now: number): void {
+    const key = keyOf(client)
+    const found = this.#clients.get(key)
+    if (found !== undefined && found.since + windowMs > now) {
+      found.count += 1
+      return
+    }
+    this.#clients.delete(key)
+    const [oldest] = this.#clients.keys()
+    if (this.#clients.size >= maxClients && oldest !== undefined) this.#clients.delete(oldest)
+    this.#clients.set(key, { since: now, count: 1 })
+  }
+}
+
+/** One customer has a whole /64 of IPv6. */
+function keyOf(client = ''): string {
+  if (!isIPv6(client) || client.startsWith('::ffff:')) return client
+  const [head = ''] = client.split('::')
+  const parts = head.split(':')
+  return `${parts.slice(0, 4).join(':')}::/64`
+}

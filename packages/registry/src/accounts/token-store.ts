@@ -1,0 +1,153 @@
+import type { Queries, Transaction } from '../database/database.ts'
+import { bumpGeneration } from './generation.ts'
+import type { Scope } from './rights.ts'
+import { hashSecretToken, makeID, makeSecretToken } from './secret-token.ts'
+
+/**
+ * What stands for a password: made by a person, for a robot, at the end of an OIDC login, or given to a client that
+ * asked for offline access.
+ */
+export interface AccessToken {
+  /** By which it is named and revoked; no secret. */
+  readonly id: string
+  readonly accountID: number
+  readonly kind: 'personal' | 'login' | 'refresh'
+  readonly name: string
+  /** Undefined: everything its account may do. */
+  readonly scopes: readonly Scope[] | undefined
+  readonly createdAt: number
+  readonly expiresAt: number | undefined
+  readonly lastUsedAt: number | undefined
+}
+
+export interface NewToken {
+  readonly accountID: number
+  readonly kind: AccessToken['kind']
+  readonly name: string
+  readonly scopes?: readonly Scope[] | undefined
+  /** The token by which this one was got: both end together. */
+  readonly parent?: string | undefined
+  readonly expiresAt?: number | undefined
+}
+
+interface TokenRow {
+  readonly id: string
+  readonly account_id: number
+  readonly kind: AccessToken['kind']
+  readonly name: string
+  readonly scopes: string | null
+  readonly created_at: number
+  readonly expires_at: number | null
+  readonly last_used_at: number | null
+}
+
+const columns = 'id, account_id, kind, name, scopes, created_at, expires_at, last_used_at'
+
+/** Makes a token. Its text is shown here and never again. */
+export async function createToken(
+  transaction: Queries,
+  token: NewToken,
+  now: number,
+): Promise<{ readonly id: string; readonly secret: string }> {
+  const [id, secret] = [makeID(), makeSecretToken()]
+  await transaction.run(
+    `INSERT INTO access_tokens (id, account_id, kind, name, hash, scopes, parent, created_at, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [
+      id,
+      token.accountID,
+      token.kind,
+      token.name,
+      hashSecretToken(secret),
+      token.scopes === undefined ? null : JSON.stringify(token.scopes),
+      token.parent ?? null,
+      now,
+      token.expiresAt ?? null,
+    ],
+  )
+  return { id, secret }
+}
+
+/** By its text; undefined when there is none, or it is over. */
+export async function findTokenBySecret(
+  queries: Queries,
+  secret: string,
+  now: number,
+): Promise<AccessToken | undefined> {
+  const row = await queries.get<TokenRow>(
+    `SELECT ${columns} FROM access_tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)`,
+    [hashSecretToken(secret), now],
+  )
+  return row && tokenOf(row)
+}
+
+export async function findToken(
+  queries: Queries,
+  id: string,
+  now: number,
+): Promise<AccessToken | undefined> {
+  const row = await queries.get<TokenRow>(
+    `SELECT ${columns} FROM access_tokens WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)`,
+    [id, now],
+  )
+  return row && tokenOf(row)
+}
+
+export async function listTokens(
+  queries: Queries,
+  accountID: number,
+): Promise<readonly AccessToken[]> {
+  const rows = await queries.all<TokenRow>(
+    `SELECT ${columns} FROM access_tokens WHERE account_id = ? AND kind <> 'refresh' ORDER BY created_at, id`,
+    [accountID],
+  )
+  return rows.map(tokenOf)
+}
+
+/** Whether there was such a token of the account. What was got by it ends too. */
+export async function deleteToken(
+  transaction: Transaction,
+  accountID: number,
+  id: string,
+): Promise<boolean> {
+  await transaction.run('DELETE FROM access_tokens WHERE account_id = ? AND parent = ?', [
+    accountID,
+    id,
+  ])
+  const count = await transaction.run('DELETE FROM access_tokens WHERE account_id = ? AND id = ?', [
+    accountID,
+    id,
+  ])
+  await bumpGeneration(transaction)
+  return count > 0
+}
+
+/** Notes that a token was used, at most once a minute: reads must not become writes. */
+export async function touchToken(
+  queries: Queries,
+  { id, lastUsedAt }: AccessToken,
+  now: number,
+): Promise<void> {
+  if (lastUsedAt !== undefined && now - lastUsedAt < 60_000) return
+  await queries.run('UPDATE access_tokens SET last_used_at = ? WHERE id = ?', [now, id])
+}
+
+/** Removes tokens that are over since a day. */
+export async function dropOldTokens(queries: Queries, now: number): Promise<number> {
+  return queries.run('DELETE FROM access_tokens WHERE expires_at < ?', [now - 24 * 3600_000])
+}
+
+function tokenOf(row: TokenRow): AccessToken {
+  return {
+    id: row.id,
+    accountID: row.account_id,
+    kind: row.kind,
+    name: row.name,
+    // Only createToken() writes it.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    scopes: row.scopes === null ? undefined : (JSON.parse(row.scopes) as readonly Scope[]),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at ?? undefined,
+    lastUsedAt: row.last_used_at ?? undefined,
+  }
+}

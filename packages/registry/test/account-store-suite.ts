@@ -1,0 +1,248 @@
+import { describe, expect, it } from 'vitest'
+import {
+  changeAccount,
+  createAccount,
+  deleteAccount,
+  findAccountBySubject,
+  listAccounts,
+} from '../src/accounts/account-store.ts'
+import { cutAudit, queryAudit, writeAudit } from '../src/accounts/audit-log.ts'
+import { makeFirstRunToken } from '../src/accounts/first-run.ts'
+import {
+  deleteGrant,
+  deletePublicGrant,
+  findGrant,
+  listGrants,
+  setGrant,
+} from '../src/accounts/grant-store.ts'
+import {
+  createNamespace,
+  deleteMember,
+  deleteNamespace,
+  findNamespace,
+  listMembers,
+  listNamespaces,
+  setMember,
+} from '../src/accounts/namespace-store.ts'
+import { openNamespaces } from '../src/accounts/open-namespace.ts'
+import { RightsReader } from '../src/accounts/rights-reader.ts'
+import { isAllowed, isPublic } from '../src/accounts/rights.ts'
+import { SignedTokens } from '../src/accounts/signed-token.ts'
+import { SigningKeys } from '../src/accounts/signing-keys.ts'
+import {
+  createToken,
+  deleteToken,
+  dropOldTokens,
+  findTokenBySecret,
+  listTokens,
+} from '../src/accounts/token-store.ts'
+import { type Database, migrate } from '../src/index.ts'
+import type { OpenDatabase } from './databases.ts'
+
+const day = 24 * 3600_000
+
+/** What the tables of accounts promise, on whatever engine. */
+export function accountStoreSuite(title: string, open: OpenDatabase): void {
+  async function openTables(): Promise<Database> {
+    const database = await open()
+    await migrate(database)
+    return database
+  }
+
+  describe(`accounts in ${title}`, () => {
+    it('have one name each, and pages', async () => {
+      await using database = await openTables()
+      const add = (name: string, more: object = {}): Promise<unknown> =>
+        database.transaction((tx) => createAccount(tx, { name, kind: 'person', ...more }, 5))
+      for (const name of ['c', 'a', 'b']) await add(name)
+      await expect(add('a')).rejects.toMatchObject({ status: 409 })
+      await add('team+ci', { kind: 'robot', namespace: 'team' })
+      await add('sso', { issuer: 'https://id.test', subject: '42' })
+      const names = async (last: string): Promise<readonly string[]> =>
+        (await listAccounts(database, 'person', { last, limit: 2 })).map(({ name }) => name)
+      expect(await names('')).toEqual(['a', 'b'])
+      expect(await names('b')).toEqual(['c', 'sso'])
+      const robots = await listAccounts(database, 'robot', { namespace: 'team', limit: 10 })
+      expect(robots.map(({ name }) => name)).toEqual(['team+ci'])
+      expect(await findAccountBySubject(database, 'https://id.test', '42')).toMatchObject({
+        name: 'sso',
+        hasPassword: false,
+        createdAt: 5,
+      })
+      expect(await findAccountBySubject(database, 'https://id.test', '43')).toBeUndefined()
+    })
+
+    it('never lose their last administrator', async () => {
+      await using database = await openTables()
+      expect(await makeFirstRunToken(database, 1)).toMatchObject({ account: 'admin' })
+      expect(await makeFirstRunToken(database, 2)).toBeUndefined()
+      const [admin] = await listAccounts(database, 'person', { limit: 1 })
+      const id = admin?.id ?? 0
+      for (const change of [{ isAdmin: false }, { isDisabled: true }]) {
+        await expect(
+          database.transaction((tx) => changeAccount(tx, id, change, 3)),
+        ).rejects.toMatchObject({ status: 409 })
+      }
+      await expect(database.transaction((tx) => deleteAccount(tx, id))).rejects.toMatchObject({
+        status: 409,
+      })
+      const other = await database.transaction((tx) =>
+        createAccount(tx, { name: 'other', kind: 'person', isAdmin: true }, 3),
+      )
+      await database.transaction((tx) => deleteAccount(tx, id))
+      expect(other.isAdmin).toBe(true)
+    })
+
+    it('have tokens that end, with all that was got by them', async () => {
+      await using database = await openTables()
+      const { id } = await database.transaction((tx) =>
+        createAccount(tx, { name: 'ayse', kind: 'person' }, 1),
+      )
+      const scopes = [{ pattern: 'team/*', actions: ['pull'] }] as const
+      const token = { accountID: id, kind: 'personal', name: 'laptop', scopes } as const
+      const one = await createToken(database, { ...token, expiresAt: 100 }, 1)
+      const child = await createToken(database, { ...token, kind: 'refresh', parent: one.id }, 1)
+      expect(await findTokenBySecret(database, one.secret, 99)).toMatchObject({ scopes })
+      expect(await findTokenBySecret(database, one.secret, 100)).toBeUndefined()
+      expect((await listTokens(database, id)).map((found) => found.id)).toEqual([one.id])
+      expect(await dropOldTokens(database, 100 + day)).toBe(0)
+      expect(await database.transaction((tx) => deleteToken(tx, id, one.id))).toBe(true)
+      expect(await database.transaction((tx) => deleteToken(tx, id, one.id))).toBe(false)
+      expect(await findTokenBySecret(database, child.secret, 2)).toBeUndefined()
+      await createToken(database, { ...token, expiresAt: 100 }, 1)
+      expect(await dropOldTokens(database, 101 + day)).toBe(1)
+    })
+
+    it('have rights by role, by grant and as everybody', async () => {
+      await using database = await openTables()
+      let now = 1
+      const reader = new RightsReader(database, () => now)
+      const { id } = await database.transaction((tx) =>
+        createAccount(tx, { name: 'ayse', kind: 'person' }, 1),
+      )
+      const may = async (repository: string, action: 'pull' | 'push'): Promise<boolean> => {
+        now += 60_000
+        const holder = await reader.holder(id)
+        return holder !== undefined && isAllowed(holder.rights, undefined, repository, action)
+      }
+      expect(await may('team/app', 'pull')).toBe(false)
+      await database.transaction(async (tx) => {
+        await createNamespace(tx, { name: 'team', createdBy: undefined }, 1)
+        await setMember(tx, 'team', { accountID: id, role: 'guest' })
+      })
+      expect([await may('team/app', 'pull'), await may('team/app', 'push')]).toEqual([true, false])
+      await database.transaction((tx) =>
+        setMember(tx, 'team', { accountID: id, role: 'developer' }),
+      )
+      expect(await may('team/app', 'push')).toBe(true)
+      expect(await listMembers(database, 'team')).toEqual([{ account: 'ayse', role: 'developer' }])
+      expect(await listNamespaces(database, { accountID: id, limit: 9 })).toMatchObject([
+        { name: 'team' },
+      ])
+      await database.transaction((tx) => deleteMember(tx, 'team', id))
+      expect(await may('team/app', 'pull')).toBe(false)
+
+      const grant = (subject: object, pattern: string): Promise<number> =>
+        database.transaction((tx) =>
+          setGrant(
+            tx,
+            { subject: subject as never, pattern, actions: ['push'], createdBy: 'admin' },
+            1,
+          ),
+        )
+      const first = await grant({ kind: 'account', id }, 'team/*')
+      expect(await grant({ kind: 'account', id }, 'team/*')).toBe(first)
+      expect(await findGrant(database, first)).toMatchObject({
+        account: 'ayse',
+        actions: ['pull', 'push'],
+      })
+      await grant({ kind: 'everyone' }, 'shared/**')
+      await grant({ kind: 'anonymous' }, 'open/app')
+      expect((await listGrants(database, { limit: 10 })).map(({ pattern }) => pattern)).toEqual([
+        'team/*',
+        'shared/**',
+        'open/app',
+      ])
+      expect([await may('team/app', 'push'), await may('shared/a/b', 'push')]).toEqual([true, true])
+      expect([await may('open/app', 'pull'), await may('open/app', 'push')]).toEqual([true, false])
+      expect(isPublic((await reader.anonymous()).anonymous, 'open/app')).toBe(true)
+      await database.transaction((tx) => deleteGrant(tx, first))
+      await database.transaction((tx) => deletePublicGrant(tx, 'open/app'))
+      expect([await may('team/app', 'pull'), await may('open/app', 'pull')]).toEqual([false, false])
+    })
+
+    it('open a namespace by the first push; the second one to do so is refused', async () => {
+      await using database = await openTables()
+      for (const name of ['ayse', 'baris']) {
+        await database.transaction((tx) =>
+          createAccount(tx, { name, kind: 'person', mayCreate: true }, 1),
+        )
+      }
+      const push = (actor: string | undefined, name: string): Promise<void> => {
+        const repository = { id: 1, name, namespace: name.split('/')[0] ?? '' }
+        return database.transaction((tx) =>
+          openNamespaces(tx, { kind: 'repository-created', repository, actor, at: 1 }),
+        )
+      }
+      await push('ayse', 'team/app')
+      expect(await listMembers(database, 'team')).toEqual([{ account: 'ayse', role: 'owner' }])
+      await push('ayse', 'team/other')
+      await expect(push('baris', 'team/third')).rejects.toMatchObject({ status: 403 })
+      await push(undefined, 'mirror/app')
+      expect(await findNamespace(database, 'mirror')).toBeDefined()
+      await expect(push('baris', 'mirror/app2')).rejects.toMatchObject({ status: 403 })
+      expect(
+        await database.transaction((tx) =>
+          createNamespace(tx, { name: 'mirror', createdBy: 'baris' }, 1),
+        ),
+      ).toBe(false)
+      await database.transaction((tx) => deleteNamespace(tx, 'mirror'))
+      expect(await findNamespace(database, 'mirror')).toBeUndefined()
+    })
+
+    it('sign tokens that every replica reads, by keys that change each month', async () => {
+      await using database = await openTables()
+      let now = Date.parse('2026-01-01')
+      const replica = (): SignedTokens =>
+        new SignedTokens({
+          keys: new SigningKeys(database, () => now),
+          service: 'katman',
+          now: () => now,
+        })
+      const [one, other] = [replica(), replica()]
+      const claims = { sub: 'ayse', uid: 1, access: [] }
+      const tokens = await Promise.all([one.sign(claims, 300), other.sign(claims, 300)])
+      expect(await database.all('SELECT id FROM signing_keys')).toHaveLength(1)
+      for (const token of tokens) {
+        expect(await one.read(token)).toMatchObject(claims)
+        expect(await other.read(token)).toMatchObject(claims)
+      }
+      now += 31 * day
+      const renewed = await one.sign(claims, 300)
+      expect(await other.read(renewed)).toMatchObject(claims)
+      expect(renewed.split('.')[0]).not.toBe(tokens[0]?.split('.')[0])
+      now += 300_000
+      expect(await other.read(renewed)).toBeUndefined()
+    })
+
+    it('leave an audit log that is asked and cut', async () => {
+      await using database = await openTables()
+      const write = (at: number, action: string, actor?: string): Promise<void> =>
+        writeAudit(database, { at, action, actor, target: `x\u001b[2J${at}`, result: 'done' })
+      await write(1, 'account.create', 'admin')
+      await write(2, 'account.delete', 'admin')
+      await write(3, 'login')
+      const actions = async (query: object): Promise<readonly string[]> =>
+        (await queryAudit(database, { limit: 10, ...query })).map(({ action }) => action)
+      expect(await actions({})).toEqual(['login', 'account.delete', 'account.create'])
+      expect(await actions({ actor: 'admin', until: 2 })).toEqual(['account.create'])
+      expect(await actions({ action: 'account' })).toEqual(['account.delete', 'account.create'])
+      expect(await actions({ action: 'login', since: 3 })).toEqual(['login'])
+      const [newest] = await queryAudit(database, { limit: 1 })
+      expect(newest?.target).toBe('x?[2J3')
+      expect(await actions({ before: newest?.id })).toHaveLength(2)
+      expect(await cutAudit(database, 3)).toBe(2)
+      expect(await actions({})).toEqual(['login'])
+    })
+  })
+}

@@ -1,0 +1,4 @@
+import { accountStoreSuite } from './account-store-suite.ts'
+import { openMemoryDatabase } from './databases.ts'
+
+accountStoreSuite('memory', openMemoryDatabase)
