@@ -4,7 +4,7 @@ import type { RegistryRequest } from './http.ts'
 export type AddressOf = (request: RegistryRequest) => string
 
 /**
- * What the client asked for: its `Host`, by https when a proxy that speaks TLS says so in `X-Forwarded-Proto`. No other
+ * What the client asked for: its `Host`, by https when it speaks TLS, or when nobody knows and a proxy says so in `X-Forwarded-Proto`. No other
  * header names a host: a proxy that asks by another name needs `publicUrl`. `listening` is for clients that give no
  * name.
  */
@@ -12,6 +12,7 @@ export function addressAsked(listening: string): AddressOf {
   return (request) => {
     const host = request.header('host') ?? ''
     if (!/^[\w.:[\]-]{1,255}$/.test(host)) return listening
-    return `${request.header('x-forwarded-proto') === 'https' ? 'https' : 'http'}://${host}`
+    const isSecure = request.isSecure ?? request.header('x-forwarded-proto') === 'https'
+    return `${isSecure ? 'https' : 'http'}://${host}`
   }
 }
