@@ -1,9 +1,7 @@
-import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import { openFolderStorage, serveRegistry } from '@katman/registry'
-import { createPeerDirectory } from '../peers/process.ts'
 import type { PeerName } from '../peers/require-peer.ts'
 import type { ConformanceTarget } from './conformance.ts'
+import { serveKatman } from './serve.ts'
 
 /** A way to run the registry whose conformance is proven. */
 export interface Deployment {
@@ -21,14 +19,6 @@ export const deployments: readonly Deployment[] = [
 ]
 
 async function startFiles(): Promise<RunningDeployment> {
-  const directory = await createPeerDirectory('registry')
-  const storage = await openFolderStorage(path.join(directory, 'data'))
-  const server = await serveRegistry({ storage })
-  return {
-    host: server.host,
-    async [Symbol.asyncDispose]() {
-      await server.close()
-      await rm(directory, { recursive: true, force: true })
-    },
-  }
+  const server = await serveKatman((folder) => ['--data', path.join(folder, 'data'), '--open'])
+  return server
 }
