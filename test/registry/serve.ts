@@ -9,7 +9,7 @@ import {
 } from '../peers/process.ts'
 
 /** The program under test: the sources, or the release that `KATMAN_TEST_PROGRAM` names. */
-export const katmanProgram =
+const katmanProgram =
   process.env['KATMAN_TEST_PROGRAM'] ??
   path.resolve(import.meta.dirname, '../../packages/cli/bin/katman.js')
 
