@@ -25,7 +25,7 @@ function isDubious(path: string): boolean {
     // %2e, %2f, %5c, and all that stands for a control character.
     if (
       code === 0x25 &&
-      !/^(?:2[^ef]|[34][0-9a-f]|5[^c]|[67][0-9a-f]|[89a-f][0-9a-f])/i.test(
+      !/^(?:2[^ef]|[34][0-9a-f]|5[^c]|6[0-9a-f]|7[^f]|[89a-f][0-9a-f])/i.test(
         path.slice(at + 1, at + 3),
       )
     )

@@ -6,8 +6,8 @@ import { forwardedClient, plainAddress } from './trusted-proxies.ts'
 
 const noQuery = new URLSearchParams()
 
-/** One request on its way through the server: what handlers read of it, and what is counted. */
-export class Exchange implements RegistryRequest {
+/** One request on its way through the server, and what is counted of it. */
+export class Exchange {
   readonly id: string
   readonly method: string
   readonly path: string
@@ -60,15 +60,31 @@ export class Exchange implements RegistryRequest {
     return textOf(this.incoming, name)
   }
 
+  /** What handlers see. Everything is its own, so that they may show each other a changed copy. */
+  get request(): RegistryRequest {
+    const readQuery = (): URLSearchParams => this.query
+    const readBody = (): Bytes => this.#read()
+    return {
+      method: this.method,
+      path: this.path,
+      client: this.client,
+      isSecure: this.isSecure,
+      notes: this.notes,
+      header: (name) => textOf(this.incoming, name),
+      get query() {
+        return readQuery()
+      },
+      get body() {
+        return readBody()
+      },
+    }
+  }
+
   /** The length the client announced: 0 without a body, undefined when it comes in pieces. */
   get length(): number | undefined {
     const { headers } = this.incoming
     if (headers['transfer-encoding'] !== undefined) return undefined
     return readLength(headers['content-length']) ?? 0
-  }
-
-  get body(): Bytes {
-    return this.#read()
   }
 
   async *#read(): AsyncGenerator<Uint8Array> {

@@ -28,7 +28,9 @@ export interface ListenerOptions {
   readonly log?: AccessLog | undefined
   readonly tracing?: Tracing | undefined
   /** Called as each request arrives. */
-  readonly onRequest?: ((request: RegistryRequest) => void) | undefined
+  readonly onRequest?:
+    | ((event: { readonly method: string; readonly path: string }) => void)
+    | undefined
 }
 
 export interface TlsPair {
@@ -79,7 +81,7 @@ export async function listen(
     try {
       checkTarget(exchange.incoming, exchange.path)
       refuseLargeBody(exchange, name)
-      return await handle(exchange)
+      return await handle(exchange.request)
     } catch (error) {
       return refusalResponse(error)
     }
@@ -110,23 +112,29 @@ export async function listen(
     if (metrics !== undefined) count(metrics, exchange, { status, name, seconds })
   }
 
-  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): Exchange => {
+  const onRequest = (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    invite: (() => void) | undefined,
+  ): void => {
     const exchange = new Exchange(incoming, nextID(incoming), isTrusted)
+    exchange.invite = invite
     const name = nameRoute(exchange.path)
     running.set(exchange, outgoing)
     pace.add(exchange)
     options.onRequest?.(exchange)
     const work = (): Promise<void> => serve(exchange, outgoing, name)
     void (tracing === undefined ? work() : tracing.run(exchange, name.route, work))
-    return exchange
   }
 
   const server = create(options)
-  server.on('request', onRequest)
+  server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    onRequest(incoming, outgoing, undefined)
+  })
   server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    onRequest(incoming, outgoing).invite = () => {
+    onRequest(incoming, outgoing, () => {
       outgoing.writeContinue()
-    }
+    })
   })
   server.on('drop', () => metrics?.count('katman_registry_connections_refused_total', ''))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
