@@ -80,7 +80,7 @@ function commandOf(
   { folder, data, port }: { readonly folder: string; readonly data: string; readonly port: number },
 ): readonly string[] {
   if (kind === 'katman') {
-    const serve = ['registry', 'serve', '--root', data, '--port', String(port)]
+    const serve = ['registry', 'serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--open']
     return [process.execPath, katmanProgram(), ...serve]
   }
   const config = path.join(folder, 'config.yml')
