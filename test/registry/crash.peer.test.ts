@@ -8,6 +8,7 @@ import { seededRandom } from '../reliability/random.ts'
 import { twoAtOnce } from '../reliability/traced.ts'
 import { findLost, nothingAcknowledged, pushEverything } from './acknowledged-push.ts'
 import { serveKatman, type ServedRegistry } from './serve.ts'
+import { findEarlyAnswers } from './unsynced.ts'
 import { killAt, type Point, pointsOf, traceChanges, traceProcess } from './traced.ts'
 
 // The real server is killed (SIGKILL) at the calls by which it changes files while everything is pushed to it. What
@@ -68,6 +69,13 @@ describePeers('A registry that is killed', ['strace'], () => {
     console.log(`killed at ${killed} of ${points.length} calls`)
     expect(killed).toBeGreaterThan(points.length / 2)
   }, 900_000)
+
+  it('says yes only to what a power cut would not take', () => {
+    const { answers, early } = findEarlyAnswers(lines, folder)
+    expect(early).toEqual([])
+    // Five blobs and manifests at least were answered in the trace.
+    expect(answers).toBeGreaterThan(5)
+  })
 
   async function copyOf(name: string): Promise<string> {
     const data = path.join(folder, name)

@@ -34,7 +34,7 @@ export async function traceProcess(
   log: string,
   options: readonly string[],
 ): Promise<Trace> {
-  const words = ['-f', '-p', String(pid), '-y', '-s', '16', '-e', 'signal=none', '-o', log]
+  const words = ['-f', '-p', String(pid), '-y', '-s', '24', '-e', 'signal=none', '-o', log]
   const strace = spawn('/usr/bin/strace', [...words, ...options], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
