@@ -38,7 +38,10 @@ export async function serve(
   options: RunOptions = {},
 ): Promise<ServeProcess> {
   const given = words.includes('--listen') ? words : ['--listen', '127.0.0.1:0', ...words]
-  const { child, ended, onLine, lines } = run([...given, '--open'], options)
+  const { child, ended, onLine, lines } = run(
+    given.includes('--open=false') ? given : [...given, '--open'],
+    options,
+  )
   const line: ServeProcess['line'] = (fits) =>
     new Promise((resolve, reject) => {
       const known = lines().find(fits)

@@ -5,7 +5,7 @@ import https from 'node:https'
 import path from 'node:path'
 import { connect } from 'node:tls'
 import { describe, expect, it } from 'vitest'
-import { type LogLine, serve, serveFailing, withFolder } from './serve-program.ts'
+import { type Ended, type LogLine, serve, serveFailing, withFolder } from './serve-program.ts'
 
 const fixtures = path.join(import.meta.dirname, 'fixtures')
 
@@ -46,6 +46,26 @@ describe('katman registry serve', () => {
       expect(await (await fetch(`${server.url}/readyz`)).json()).toEqual({ status: 'ready' })
       server.child.kill('SIGTERM')
       expect(await server.ended).toMatchObject({ exitCode: 0, stderr: '' })
+    })
+  })
+
+  it('shows the token of the first administrator once, and not in its log', async () => {
+    await withFolder(async (folder) => {
+      const words = ['--data', folder, '--listen', '127.0.0.1:0']
+      const first = await startAndStop(words)
+      const token = /token {2}(\S+)\n/.exec(first.stderr)?.[1] ?? ''
+      expect(token).not.toBe('')
+      expect(first.stdout).not.toContain(token)
+      expect(await startAndStop(words)).toMatchObject({ exitCode: 0, stderr: '' })
+    })
+  })
+
+  it('asks for credentials unless it is open', async () => {
+    await withFolder(async (folder) => {
+      await using server = await serve(['--data', folder, '--open=false'])
+      const response = await fetch(`${server.url}/v2/`)
+      expect(response.status).toBe(401)
+      expect(response.headers.get('www-authenticate')).toContain(`realm="${server.url}/token"`)
     })
   })
 
@@ -288,6 +308,12 @@ describe('katman registry serve, when it cannot', () => {
     })
   })
 })
+
+async function startAndStop(words: readonly string[]): Promise<Ended> {
+  await using server = await serve([...words, '--open=false'])
+  server.child.kill('SIGTERM')
+  return await server.ended
+}
 
 function requests(lines: readonly LogLine[]): readonly LogLine[] {
   return lines.filter(({ method }) => method !== undefined)

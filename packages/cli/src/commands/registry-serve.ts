@@ -1,4 +1,4 @@
-import type { ListenAddress, RunningServer, ServerOptions } from '@katman/registry'
+import type { FirstRun, ListenAddress, RunningServer, ServerOptions } from '@katman/registry'
 import type { Context } from '../context.ts'
 import { plainFailure } from '../failure.ts'
 import { readSettings } from '../registry/read-settings.ts'
@@ -37,6 +37,7 @@ export async function run(
   context.stopGently()
   const server = await startServer(options, context, say)
   announce(server, options, say)
+  if (server.firstRun !== undefined) showFirstRun(server.firstRun, context)
   const onHangUp = (): void => {
     server.reloadTls().then(
       () => say('info', 'certificate read again'),
@@ -104,6 +105,15 @@ function announce(
       `open: everybody who reaches ${textOf(address)} may read, change and delete everything`,
     )
   }
+}
+
+/** Never a line of the log: logs are kept, and read by many. */
+function showFirstRun({ account, token }: FirstRun, { stderr }: Context): void {
+  stderr.write(
+    `First start: the administrator was made. The token is shown only now.\n` +
+      `  name   ${account}\n` +
+      `  token  ${token}\n`,
+  )
 }
 
 function isLoopback({ host }: ListenAddress): boolean {

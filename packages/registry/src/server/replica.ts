@@ -1,3 +1,4 @@
+import { type FirstRun, makeFirstRunToken } from '../accounts/first-run.ts'
 import type { RegistryRequest, RegistryResponse } from '../http.ts'
 import { type OpenRegistry, openRegistry } from '../open-registry.ts'
 import { createAccessLog, type LogSink } from './access-log.ts'
@@ -30,6 +31,8 @@ export interface Replica {
   readonly address: ListenAddress
   /** Health and metrics, for a listener of their own. */
   readonly health: Health
+  /** Makes the first administrator, at the first start of a registry with accounts. */
+  firstRun(): Promise<FirstRun | undefined>
   /** Begins the work in the background. */
   start(): Promise<void>
   useTls(pair: TlsPair): void
@@ -87,6 +90,10 @@ export async function openReplica(
   return {
     address: listener.address,
     health,
+    firstRun: async () =>
+      options.registry.isOpen === true
+        ? undefined
+        : makeFirstRunToken(registry.database, Date.now()),
     start: () => registry.start(),
     useTls: (pair) => {
       listener.useTls(pair)

@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { KatmanError } from '@katman/oci'
+import type { FirstRun } from '../accounts/first-run.ts'
 import type { LogSink } from './access-log.ts'
 import { claimFolder } from './claim-folder.ts'
 import { answerHealth } from './health.ts'
@@ -19,6 +20,8 @@ export interface RunningServer {
   readonly address: ListenAddress
   readonly metricsAddress: ListenAddress | undefined
   readonly threads: number
+  /** The first administrator, when this was the first start: to be shown once, and nowhere else. */
+  readonly firstRun: FirstRun | undefined
   /** Rejects when a part of the server ended by itself; then stop it. */
   readonly failed: Promise<never>
   /** Reads certificate and key again. The old ones stay when the new ones do not fit: throws `TLS_INVALID`. */
@@ -81,9 +84,11 @@ export async function startServer(options: ServerOptions, output: Output): Promi
       closing.push(() => other.close())
     }
     const beside = await listenBeside(options, first)
+    const firstRun = await first.firstRun()
     await first.start()
 
     return {
+      firstRun,
       address: first.address,
       metricsAddress: beside?.address,
       threads,
