@@ -2,6 +2,7 @@ import { KatmanError } from '@katman/oci'
 import type { Database, Engine, Transaction } from './database.ts'
 import { coreTables } from './migrations/001-core.ts'
 import { accountTables } from './migrations/010-accounts.ts'
+import { cleanupTables } from './migrations/020-cleanup.ts'
 import { hubTables } from './migrations/030-hub.ts'
 import { proxyTables } from './migrations/050-proxy.ts'
 
@@ -38,7 +39,7 @@ const types: Readonly<Record<Engine, SqlTypes>> = {
 }
 
 /** In the order in which they are applied. */
-const migrations: readonly Migration[] = [coreTables, accountTables, hubTables, proxyTables]
+const migrations: readonly Migration[] = [coreTables, accountTables, cleanupTables, hubTables, proxyTables]
 
 /**
  * Brings the tables up to date. Many may call it at once: one does the work.

@@ -130,7 +130,7 @@ const claimAll = lock(due)
 const claimSkipping = lock(`${due} FOR UPDATE SKIP LOCKED`)
 
 const finished = `UPDATE jobs SET
-    run_after = CASE WHEN requests = ? THEN ? ELSE ? END,
+    run_after = CASE WHEN requests = ? THEN CAST(? AS BIGINT) ELSE CAST(? AS BIGINT) END,
     attempts = 0, locked_until = 0, locked_by = NULL, last_error = NULL
   WHERE id = ? AND locked_by = ?`
 

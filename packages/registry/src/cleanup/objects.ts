@@ -1,0 +1,47 @@
+import type { Cleaner } from './cleaner.ts'
+import { queueDeletion } from './blob-review.ts'
+
+/** As many as S3 takes in one request. */
+const batchSize = 1000
+
+/** Deletes the objects that no row names any more. How many that were. A crash leaves them queued. */
+export async function deleteObjects(cleaner: Cleaner, signal?: AbortSignal): Promise<number> {
+  const { database, objects } = cleaner
+  for (let total = 0; ; ) {
+    signal?.throwIfAborted()
+    const rows = await database.all<{ readonly object_key: string }>(
+      'SELECT object_key FROM object_deletions ORDER BY queued_at LIMIT ?',
+      [batchSize],
+    )
+    if (rows.length === 0) return total
+    await objects.delete(rows.map(({ object_key }) => object_key))
+    await database.transaction(
+      async (transaction) => {
+        for (const { object_key } of rows)
+          await transaction.run('DELETE FROM object_deletions WHERE object_key = ?', [object_key])
+      },
+      // What comes back is deleted once more.
+      { isDurable: false },
+    )
+    total += rows.length
+  }
+}
+
+/**
+ * Queues the objects that are in the store and unknown to the database: what a crash left between the two. Young ones may be an
+ * upload that is just being finished.
+ */
+export async function findOrphans(cleaner: Cleaner, signal?: AbortSignal): Promise<number> {
+  const { database, objects, options } = cleaner
+  const before = cleaner.now() - options.orphanMs
+  let total = 0
+  for await (const { key, modifiedAt } of objects.list()) {
+    signal?.throwIfAborted()
+    if (modifiedAt >= before) continue
+    if ((await database.get('SELECT 1 AS one FROM blobs WHERE object_key = ?', [key])) !== undefined)
+      continue
+    await database.transaction((transaction) => queueDeletion(transaction, key, cleaner.now()))
+    total += 1
+  }
+  return total
+}

@@ -1,0 +1,75 @@
+import { childrenOf, parseManifest } from '@katman/oci'
+import type { Change, ChangeListener } from '../change.ts'
+import type { Transaction } from '../database/database.ts'
+import type { CleanupTimes } from './cleaner.ts'
+import { type Suspect, suspect } from './review-queue.ts'
+
+/** Queues a look at everything that a change may have made garbage. */
+export function createReviewListener({ reviewAfterMs, untaggedMs }: CleanupTimes): ChangeListener {
+  return async (transaction, change) => {
+    const event = change.kind
+    const repositoryId = change.repository.id
+    const link = (digest: string): Suspect => ({ kind: 'link', repositoryId, digest })
+    const manifest = (digest: string): Suspect => ({ kind: 'manifest', repositoryId, digest })
+    // What has no tag is looked at only where it may go.
+    const manifestAt = untaggedMs === undefined ? undefined : change.at + untaggedMs
+
+    const queue = async (suspects: readonly Suspect[], reviewAfter: number | undefined) => {
+      if (reviewAfter === undefined) return
+      for (const one of suspects) await suspect(transaction, one, { event, reviewAfter })
+    }
+
+    switch (change.kind) {
+      case 'blob-linked':
+        // A look before the lease is over puts it off until then.
+        return queue([link(change.digest)], change.at + reviewAfterMs)
+      case 'blob-unlinked':
+        return queue([{ kind: 'blob', repositoryId: 0, digest: change.digest }], change.at)
+      case 'manifest-put':
+        return change.isNew ? queue([manifest(change.digest)], manifestAt) : undefined
+      case 'tag-deleted':
+        return queue([manifest(change.digest)], manifestAt)
+      case 'tag-set':
+        return change.previous === undefined || change.previous === change.digest
+          ? undefined
+          : queue([manifest(change.previous)], manifestAt)
+      case 'manifest-deleted': {
+        const { blobs, children } = contentOf(change)
+        await queue(blobs.map(link), change.at + reviewAfterMs)
+        if (manifestAt === undefined) return
+        const referrers = await listReferrers(transaction, repositoryId, change.digest)
+        await queue([...new Set([...children, ...referrers])].toSorted().map(manifest), manifestAt)
+        return
+      }
+      default:
+        return
+    }
+  }
+}
+
+/** What a manifest names, each once and sorted: rows are locked in one order. */
+export function contentOf({
+  bytes,
+  mediaType,
+}: Pick<Extract<Change, { kind: 'manifest-deleted' }>, 'bytes' | 'mediaType'>): {
+  readonly blobs: readonly string[]
+  readonly children: readonly string[]
+} {
+  const document = parseManifest(bytes, mediaType)
+  const digests = [...new Set(childrenOf(document).map(({ digest }) => digest))].toSorted()
+  return document.kind === 'index'
+    ? { blobs: [], children: digests }
+    : { blobs: digests, children: [] }
+}
+
+async function listReferrers(
+  transaction: Transaction,
+  repositoryId: number,
+  digest: string,
+): Promise<readonly string[]> {
+  const rows = await transaction.all<{ readonly digest: string }>(
+    'SELECT digest FROM manifests WHERE repository_id = ? AND subject = ?',
+    [repositoryId, digest],
+  )
+  return rows.map((row) => row.digest)
+}
