@@ -20,9 +20,10 @@ export async function reviewBlob(
   )
   if (blob === undefined) return {}
   // After the lock: a link that was made meanwhile is seen.
-  const link = await transaction.get('SELECT 1 AS one FROM repository_blobs WHERE digest = ? LIMIT 1', [
-    digest,
-  ])
+  const link = await transaction.get(
+    'SELECT 1 AS one FROM repository_blobs WHERE digest = ? LIMIT 1',
+    [digest],
+  )
   if (link !== undefined) return {}
   if (blob.state === 'live') {
     await transaction.run(
@@ -37,7 +38,7 @@ export async function reviewBlob(
   await transaction.run('DELETE FROM blobs WHERE digest = ?', [digest])
   await transaction.run('DELETE FROM damaged_blobs WHERE digest = ?', [digest])
   if (blob.object_key !== null) await queueDeletion(transaction, blob.object_key, now)
-  return { removed: 'blob', freedBytes: blob.size }
+  return { blobs: 1, freedBytes: blob.size }
 }
 
 /** In the transaction that drops the last row naming the object. */

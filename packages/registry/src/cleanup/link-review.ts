@@ -37,7 +37,7 @@ export async function reviewLink(
       size: blob?.size ?? 0,
     })
   }
-  return { removed: 'link' }
+  return { links: 1 }
 }
 
 const user = `SELECT 1 AS one FROM manifest_blobs WHERE repository_id = ? AND digest = ?

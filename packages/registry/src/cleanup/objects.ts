@@ -7,7 +7,7 @@ const batchSize = 1000
 /** Deletes the objects that no row names any more. How many that were. A crash leaves them queued. */
 export async function deleteObjects(cleaner: Cleaner, signal?: AbortSignal): Promise<number> {
   const { database, objects } = cleaner
-  for (let total = 0; ; ) {
+  for (let total = 0; ;) {
     signal?.throwIfAborted()
     const rows = await database.all<{ readonly object_key: string }>(
       'SELECT object_key FROM object_deletions ORDER BY queued_at LIMIT ?',
@@ -38,7 +38,9 @@ export async function findOrphans(cleaner: Cleaner, signal?: AbortSignal): Promi
   for await (const { key, modifiedAt } of objects.list()) {
     signal?.throwIfAborted()
     if (modifiedAt >= before) continue
-    if ((await database.get('SELECT 1 AS one FROM blobs WHERE object_key = ?', [key])) !== undefined)
+    if (
+      (await database.get('SELECT 1 AS one FROM blobs WHERE object_key = ?', [key])) !== undefined
+    )
       continue
     await database.transaction((transaction) => queueDeletion(transaction, key, cleaner.now()))
     total += 1

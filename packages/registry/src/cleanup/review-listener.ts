@@ -2,7 +2,7 @@ import { childrenOf, parseManifest } from '@katman/oci'
 import type { Change, ChangeListener } from '../change.ts'
 import type { Transaction } from '../database/database.ts'
 import type { CleanupTimes } from './cleaner.ts'
-import { type Suspect, suspect } from './review-queue.ts'
+import { enqueueReview, type Review } from '../metadata/reviews.ts'
 
 /** Queues a look at everything that a change may have made garbage. */
 export function createReviewListener({ reviewAfterMs, untaggedMs }: CleanupTimes): ChangeListener {
@@ -16,7 +16,7 @@ export function createReviewListener({ reviewAfterMs, untaggedMs }: CleanupTimes
 
     const queue = async (suspects: readonly Suspect[], reviewAfter: number | undefined) => {
       if (reviewAfter === undefined) return
-      for (const one of suspects) await suspect(transaction, one, { event, reviewAfter })
+      for (const one of suspects) await enqueueReview(transaction, { ...one, event, reviewAfter })
     }
 
     switch (change.kind) {
@@ -46,6 +46,8 @@ export function createReviewListener({ reviewAfterMs, untaggedMs }: CleanupTimes
     }
   }
 }
+
+type Suspect = Pick<Review, 'kind' | 'repositoryId' | 'digest'>
 
 /** What a manifest names, each once and sorted: rows are locked in one order. */
 export function contentOf({

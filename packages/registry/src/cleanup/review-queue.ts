@@ -1,26 +1,8 @@
-import type { Queries, Transaction } from '../database/database.ts'
-
-/** What may have become garbage: a manifest, the link of a repository to a blob, a blob (repository 0). */
-export interface Suspect {
-  readonly kind: 'manifest' | 'link' | 'blob'
-  readonly repositoryId: number
-  readonly digest: string
-}
-
-/**
- * Queues a look at it. One that is queued already is put off: the newest event counts. It is written over, never left
- * alone, so that a worker that decides at this moment does not take the event with it.
- */
-export async function suspect(
-  queries: Queries,
-  { kind, repositoryId, digest }: Suspect,
-  { event, reviewAfter }: { readonly event: string; readonly reviewAfter: number },
-): Promise<void> {
-  await queries.run(insert, [kind, repositoryId, digest, reviewAfter, event])
-}
+import type { Transaction } from '../database/database.ts'
+import type { Review } from '../metadata/reviews.ts'
 
 export interface DueReview {
-  readonly kind: Suspect['kind']
+  readonly kind: Review['kind']
   readonly repository_id: number
   readonly digest: string
   readonly event: string
@@ -50,11 +32,6 @@ export async function postpone(
     [now + delayMs, kind, repository_id, digest],
   )
 }
-
-const insert = `INSERT INTO review_queue (kind, repository_id, digest, review_after, event)
-  VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT (kind, repository_id, digest) DO UPDATE SET
-    review_after = excluded.review_after, event = excluded.event, attempts = 0`
 
 const due = `SELECT kind, repository_id, digest FROM review_queue
   WHERE review_after <= ? ORDER BY review_after LIMIT ?`

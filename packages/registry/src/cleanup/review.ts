@@ -2,13 +2,16 @@ import { isKatmanError } from '@katman/oci'
 import { reviewBlob } from './blob-review.ts'
 import type { Cleaner } from './cleaner.ts'
 import { reviewLink } from './link-review.ts'
+import { enqueueReview } from '../metadata/reviews.ts'
 import { reviewManifest } from './manifest-review.ts'
-import { type DueReview, postpone, suspect, takeDue } from './review-queue.ts'
+import { type DueReview, postpone, takeDue } from './review-queue.ts'
 import type { Transaction } from '../database/database.ts'
 
 /** What a look found: garbage, of which one step is done, or nothing of the kind; `again` is when to look next. */
 export interface Verdict {
-  readonly removed?: 'manifest' | 'link' | 'blob'
+  readonly manifests?: number
+  readonly links?: number
+  readonly blobs?: number
   readonly freedBytes?: number
   readonly again?: number
 }
@@ -89,11 +92,8 @@ async function reviewBatch(
       verdicts.push(verdict)
       if (verdict.again === undefined) continue
       const { repository_id: repositoryId, digest, event } = review
-      await suspect(
-        transaction,
-        { kind, repositoryId, digest },
-        { event, reviewAfter: verdict.again },
-      )
+      const reviewAfter = verdict.again
+      await enqueueReview(transaction, { kind, repositoryId, digest, event, reviewAfter })
     }
   }
   return verdicts
@@ -101,13 +101,13 @@ async function reviewBatch(
 
 const reviews = { blob: reviewBlob, link: reviewLink, manifest: reviewManifest }
 
-function add(count: ReviewCount, { removed, freedBytes = 0 }: Verdict): ReviewCount {
+function add(count: ReviewCount, verdict: Verdict): ReviewCount {
   return {
     reviewed: count.reviewed + 1,
-    manifests: count.manifests + (removed === 'manifest' ? 1 : 0),
-    links: count.links + (removed === 'link' ? 1 : 0),
-    blobs: count.blobs + (removed === 'blob' ? 1 : 0),
-    freedBytes: count.freedBytes + freedBytes,
+    manifests: count.manifests + (verdict.manifests ?? 0),
+    links: count.links + (verdict.links ?? 0),
+    blobs: count.blobs + (verdict.blobs ?? 0),
+    freedBytes: count.freedBytes + (verdict.freedBytes ?? 0),
     failed: count.failed,
   }
 }
