@@ -31,7 +31,11 @@ export interface ObjectStore {
    * system can, else by a copy. Nobody may change the file afterwards. Only stores on files have it.
    */
   adopt?(key: string, file: string): Promise<void>
-  /** The bytes from `start` up to and without `end`. */
+  /**
+   * The bytes from `start` up to and without `end`.
+   *
+   * @throws KatmanError `OBJECT_LOST` when they are not all there.
+   */
   open(key: string, range: ByteRange): Bytes
   /** Removes finished objects. Not there is fine. */
   delete(keys: readonly string[]): Promise<void>

@@ -43,7 +43,8 @@ export function createDeletedListener({ undeleteMs }: CleanupTimes): ChangeListe
         return
       }
       case 'manifest-put':
-        return change.isNew ? forget(transaction, id, change.digest) : undefined
+        if (change.isNew) await forget(transaction, id, change.digest)
+        return
       case 'tag-set':
         if (undeleteMs === 0 || change.previous === change.digest) return
         await transaction.run(insertTagChange, [

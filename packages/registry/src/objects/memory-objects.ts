@@ -1,4 +1,4 @@
-import type { Bytes } from '@katman/oci'
+import { type Bytes, KatmanError } from '@katman/oci'
 import type { ByteRange, ObjectStore, ObjectUpload, StoredObject } from '../object-store.ts'
 
 /** Objects in this process: for tests and demonstrations. */
@@ -53,7 +53,7 @@ export function openMemoryObjects(): ObjectStore {
     },
     async *open(key, { start, end }: ByteRange): Bytes {
       const object = finished.get(key)
-      if (object === undefined) throw new Error(`no object ${key}`)
+      if (object === undefined || object.bytes.byteLength < end) throw lost(key)
       if (start < end) yield object.bytes.subarray(start, end)
     },
     async delete(keys) {
@@ -64,4 +64,10 @@ export function openMemoryObjects(): ObjectStore {
         yield { key, size: bytes.byteLength, modifiedAt }
     },
   }
+}
+
+function lost(key: string): KatmanError {
+  return new KatmanError('OBJECT_LOST', `bytes of ${key} are not there`, {
+    hint: 'push what it was part of again',
+  })
 }
