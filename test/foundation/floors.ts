@@ -42,7 +42,8 @@ export const floors: Readonly<
       '@opentelemetry/api':
         'where an SDK, if the process was started with one, hears of requests; no dependency, loaded only then',
       pg: 'the client of PostgreSQL that everybody uses, in JavaScript; loaded only for a postgres:// database',
-      valibot: 'reads what people write: configuration and the admin API; small, typed, no dependency',
+      valibot:
+        'reads what people write: configuration and the admin API; small, typed, no dependency',
     },
   },
   cli: {

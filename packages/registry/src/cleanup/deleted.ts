@@ -37,7 +37,15 @@ export function createDeletedListener({ undeleteMs }: CleanupTimes): ChangeListe
       case 'manifest-deleted': {
         if (undeleteMs === 0) return
         const { digest, mediaType, bytes, at } = change
-        await transaction.run(insertDeleted, [id, digest, mediaType, bytes, actor, at, at + undeleteMs])
+        await transaction.run(insertDeleted, [
+          id,
+          digest,
+          mediaType,
+          bytes,
+          actor,
+          at,
+          at + undeleteMs,
+        ])
         for (const blob of contentOf(change).blobs)
           await transaction.run(insertDeletedBlob, [id, digest, blob])
         return
@@ -58,7 +66,14 @@ export function createDeletedListener({ undeleteMs }: CleanupTimes): ChangeListe
         return
       case 'tag-deleted':
         if (undeleteMs === 0) return
-        await transaction.run(insertTagChange, [id, change.tag, null, change.digest, actor, change.at])
+        await transaction.run(insertTagChange, [
+          id,
+          change.tag,
+          null,
+          change.digest,
+          actor,
+          change.at,
+        ])
         return
       default:
         return
@@ -89,7 +104,11 @@ export async function listDeleted(
 /** The bytes of a manifest that can come back. */
 export function findDeleted(
   queries: Queries,
-  { repository, digest, now }: { readonly repository: string; readonly digest: string; readonly now: number },
+  {
+    repository,
+    digest,
+    now,
+  }: { readonly repository: string; readonly digest: string; readonly now: number },
 ): Promise<{ readonly mediaType: string; readonly bytes: Uint8Array } | undefined> {
   return queries.get(
     `SELECT d.media_type AS "mediaType", d.bytes FROM deleted_manifests d
@@ -122,7 +141,7 @@ export async function purgeDeleted(
   signal?: AbortSignal,
 ): Promise<number> {
   await database.run('DELETE FROM tag_history WHERE at < ?', [now() - options.undeleteMs])
-  for (let total = 0; ; ) {
+  for (let total = 0; ;) {
     signal?.throwIfAborted()
     const rows = await database.all<DeletedKey>(
       'SELECT repository_id, digest FROM deleted_manifests WHERE keep_until <= ? ORDER BY keep_until LIMIT 100',
@@ -137,7 +156,11 @@ export async function purgeDeleted(
 /** Lets go of a deleted manifest before its time. Whether there was one. */
 export async function purgeOne(
   database: Database,
-  { repository, digest, now }: { readonly repository: string; readonly digest: string; readonly now: number },
+  {
+    repository,
+    digest,
+    now,
+  }: { readonly repository: string; readonly digest: string; readonly now: number },
 ): Promise<boolean> {
   const row = await database.get<DeletedKey>(
     `SELECT d.repository_id, d.digest FROM deleted_manifests d JOIN repositories r ON r.id = d.repository_id

@@ -3,7 +3,9 @@ const maxLength = 255
 
 /** Letters of repository names and tags, and `*`: any text without a slash; `**`: any text. */
 export function isGlob(text: string): boolean {
-  return text.length > 0 && text.length <= maxLength && /^[\w./*-]+$/.test(text) && !text.includes('***')
+  return (
+    text.length > 0 && text.length <= maxLength && /^[\w./*-]+$/.test(text) && !text.includes('***')
+  )
 }
 
 /**

@@ -20,9 +20,14 @@ export const refuseMovedTags: ChangeListener = async (transaction, change) => {
   const { name } = change.repository
   if (!isImmutable(await listImmutableTags(transaction), name, change.tag)) return
   const what = change.kind === 'tag-set' ? 'moved' : 'deleted'
-  throw new Refusal(403, 'DENIED', `the tag ${change.tag} of ${name} is immutable: it cannot be ${what}`, {
-    detail: { repository: name, tag: change.tag },
-  })
+  throw new Refusal(
+    403,
+    'DENIED',
+    `the tag ${change.tag} of ${name} is immutable: it cannot be ${what}`,
+    {
+      detail: { repository: name, tag: change.tag },
+    },
+  )
 }
 
 export function isImmutable(

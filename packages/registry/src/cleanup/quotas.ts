@@ -22,7 +22,8 @@ export async function checkQuota(transaction: Transaction, namespace: string): P
     await transaction.all('SELECT pg_advisory_xact_lock(hashtextextended(?, 20))', [namespace])
     usage = await findUsage(transaction, namespace)
   }
-  if (usage.quota !== null && usage.bytes > usage.quota) throw overQuota({ ...usage, quota: usage.quota })
+  if (usage.quota !== null && usage.bytes > usage.quota)
+    throw overQuota({ ...usage, quota: usage.quota })
 }
 
 /** Refuses an upload whose bytes, when they are all there, would be too many. */
@@ -66,7 +67,11 @@ export async function setQuota(
 }
 
 /** What docker prints after `denied: `. */
-function overQuota({ namespace, bytes, quota }: NamespaceUsage & { readonly quota: number }): Refusal {
+function overQuota({
+  namespace,
+  bytes,
+  quota,
+}: NamespaceUsage & { readonly quota: number }): Refusal {
   return new Refusal(
     403,
     'DENIED',

@@ -13,7 +13,10 @@ export interface Miscount {
 
 /** Compares the counters of usage with what the repositories hold, as of one moment. Empty when all is right. */
 export async function checkCounters(database: Database): Promise<readonly Miscount[]> {
-  return [...(await database.all<Miscount>(contentMiscounts)), ...(await database.all<Miscount>(sumMiscounts))]
+  return [
+    ...(await database.all<Miscount>(contentMiscounts)),
+    ...(await database.all<Miscount>(sumMiscounts)),
+  ]
 }
 
 /** Puts counters right while pushes go on: what is missing is added, so nobody waits. How many were wrong. */

@@ -174,7 +174,7 @@ async function listTags(queries: Queries, repositoryId: number): Promise<readonl
 }
 
 async function* eachRepository(queries: Queries): AsyncGenerator<Repository> {
-  for (let last = ''; ; ) {
+  for (let last = ''; ;) {
     const page = await queries.all<Repository>(
       'SELECT id, name, namespace FROM repositories WHERE name > ? ORDER BY name LIMIT 100',
       [last],

@@ -90,7 +90,9 @@ async function findDamage({ objects }: Cleaner, blob: BlobRow): Promise<string |
   const hash = createHash(digestAlgorithm(digest))
   try {
     const bytes: Bytes | readonly Uint8Array[] =
-      object_key === null ? [data ?? new Uint8Array()] : objects.open(object_key, { start: 0, end: size })
+      object_key === null
+        ? [data ?? new Uint8Array()]
+        : objects.open(object_key, { start: 0, end: size })
     for await (const chunk of bytes) hash.update(chunk)
   } catch (error) {
     if (isKatmanError(error, 'OBJECT_LOST')) return error.message
