@@ -62,3 +62,4 @@ export {
   type TlsFiles,
 } from './server/server-options.ts'
 export { type RunningServer, startServer } from './server/start-server.ts'
+export { openCleanup } from './cleanup/cleanup.ts'

@@ -1,4 +1,5 @@
 import type { AccessOptions } from './accounts/access-options.ts'
+import type { CleanupOptions } from './cleanup/cleanup-options.ts'
 
 /**
  * How a registry is set up. Plain data: a server hands it to its threads. Each part has one section of its own, and reads nothing
@@ -13,4 +14,6 @@ export interface RegistryOptions {
   readonly isOpen?: boolean
   /** Who may come in, when the registry is not open. */
   readonly access?: AccessOptions
+  /** When what is deleted. */
+  readonly cleanup?: CleanupOptions
 }

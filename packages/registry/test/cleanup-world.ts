@@ -41,7 +41,7 @@ export interface World extends AsyncDisposable {
   objectSizes(): Promise<readonly number[]>
 }
 
-export interface NewImage {
+interface NewImage {
   readonly tag?: string
   readonly layers?: readonly Descriptor[]
   readonly manifests?: readonly Digest[]

@@ -9,12 +9,8 @@ describe('matchesGlob', () => {
     ['v*.*', 'v1.2.3', true],
     ['*-rc*', 'v1-rc.1', true],
     ['*-rc', 'v1-rc.1', false],
-    ['team/*', 'team/app', true],
-    ['team/*', 'team/app/deep', false],
-    ['team/**', 'team/app/deep', true],
-    ['**/cache', 'team/app/cache', true],
-    ['**', 'anything/at/all', true],
-    ['*', 'a/b', false],
+    ['*', 'anything', true],
+    ['**', 'anything', true],
     ['', '', true],
   ])('%s and %s: %s', (pattern, text, expected) => {
     expect(matchesGlob(pattern, text)).toBe(expected)
@@ -29,11 +25,11 @@ describe('matchesGlob', () => {
 
 describe('isGlob', () => {
   it.each([
-    ['team/*', true],
+    ['v1.*-rc_2', true],
     ['', false],
     ['a b', false],
-    ['***', false],
-    ['x'.repeat(256), false],
+    ['a/b', false],
+    ['x'.repeat(129), false],
   ])('%s: %s', (text, expected) => {
     expect(isGlob(text)).toBe(expected)
   })

@@ -1,36 +1,30 @@
-/** The longest pattern that is taken. */
-const maxLength = 255
+/** The longest tag. */
+const maxLength = 128
 
-/** Letters of repository names and tags, and `*`: any text without a slash; `**`: any text. */
+/** Letters of tags, and `*` for any text. */
 export function isGlob(text: string): boolean {
-  return (
-    text.length > 0 && text.length <= maxLength && /^[\w./*-]+$/.test(text) && !text.includes('***')
-  )
+  return text.length <= maxLength && /^[\w.*-]+$/.test(text)
 }
 
-/**
- * Whether the whole text is what the pattern says. Takes time in proportion to the two lengths multiplied at the most,
- * whatever they are.
- */
-export function matchesGlob(pattern: string, text: string): boolean {
-  // Where in the text each beginning of the pattern may have come to.
-  let reached = new Uint8Array(text.length + 1)
-  reached[0] = 1
-  for (let at = 0; at < pattern.length; at += 1) {
-    const next = new Uint8Array(text.length + 1)
-    const isStar = pattern[at] === '*'
-    const isDeep = isStar && pattern[at + 1] === '*'
-    if (isDeep) at += 1
-    let isOpen = false
-    for (let read = 0; read <= text.length; read += 1) {
-      if (isStar) {
-        isOpen = reached[read] === 1 || (isOpen && (isDeep || text[read - 1] !== '/'))
-        next[read] = isOpen ? 1 : 0
-      } else if (reached[read] === 1 && text[read] === pattern[at]) {
-        next[read + 1] = 1
-      }
+/** Whether the whole tag is what the pattern says. Goes back to the last star only: never more than the lengths multiplied. */
+export function matchesGlob(pattern: string, tag: string): boolean {
+  let [at, read, star, mark] = [0, 0, -1, 0]
+  while (read < tag.length) {
+    if (pattern[at] === '*') {
+      star = at
+      mark = read
+      at += 1
+    } else if (pattern[at] === tag[read]) {
+      at += 1
+      read += 1
+    } else if (star === -1) {
+      return false
+    } else {
+      at = star + 1
+      mark += 1
+      read = mark
     }
-    reached = next
   }
-  return reached[text.length] === 1
+  while (pattern[at] === '*') at += 1
+  return at === pattern.length
 }

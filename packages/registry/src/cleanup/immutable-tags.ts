@@ -1,6 +1,7 @@
 import type { ChangeListener } from '../change.ts'
 import type { Queries } from '../database/database.ts'
 import { Refusal } from '../refusal.ts'
+import { matches } from '../accounts/pattern.ts'
 import { matchesGlob } from './glob.ts'
 
 /** Tags of these names in these repositories never move and are never deleted. */
@@ -35,9 +36,7 @@ export function isImmutable(
   repository: string,
   tag: string,
 ): boolean {
-  return rules.some(
-    (rule) => matchesGlob(rule.repositories, repository) && matchesGlob(rule.tags, tag),
-  )
+  return rules.some((rule) => matches(rule.repositories, repository) && matchesGlob(rule.tags, tag))
 }
 
 export function listImmutableTags(queries: Queries): Promise<readonly ImmutableTags[]> {

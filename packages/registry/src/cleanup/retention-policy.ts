@@ -1,8 +1,13 @@
 import * as v from 'valibot'
 import type { Queries } from '../database/database.ts'
+import { isPattern } from '../accounts/pattern.ts'
 import { isGlob } from './glob.ts'
 
-const glob = v.pipe(v.string(), v.check(isGlob, 'is no pattern'))
+export const repositoryPattern = v.pipe(
+  v.string(),
+  v.check(isPattern, 'is no pattern of repositories'),
+)
+export const tagPattern = v.pipe(v.string(), v.check(isGlob, 'is no pattern of tags'))
 const days = v.pipe(v.number(), v.minValue(0), v.maxValue(36_500))
 
 /** One reason to keep a tag. */
@@ -14,14 +19,14 @@ const rule = v.union([
   /** It, or what it stands for, was pulled in the last days. */
   v.strictObject({ pulledWithinDays: days }),
   /** Its name is like this. */
-  v.strictObject({ named: glob }),
+  v.strictObject({ named: tagPattern }),
 ])
 
 export const retentionPolicySchema = v.strictObject({
-  /** Which repositories: `*` is any text without a slash, `**` any text. */
-  repositories: glob,
+  /** Which repositories, as in rights: `team/*`, `**`. */
+  repositories: repositoryPattern,
   /** Which of their tags; others stay. */
-  tags: v.optional(glob, '*'),
+  tags: v.optional(tagPattern, '*'),
   /** Any one of them keeps a tag. */
   keep: v.pipe(v.array(rule), v.minLength(1, 'has no rule, so that every tag would go')),
 })

@@ -3,6 +3,7 @@ import type { Repository } from '../change.ts'
 import type { Queries, Transaction } from '../database/database.ts'
 import { deleteTag } from '../metadata/tags.ts'
 import { type Cleaner, lockClause } from './cleaner.ts'
+import { matches } from '../accounts/pattern.ts'
 import { matchesGlob } from './glob.ts'
 import { isImmutable, listImmutableTags } from './immutable-tags.ts'
 import { removeUnused } from './remove-unused.ts'
@@ -36,7 +37,7 @@ export async function* planRetention(
   const immutable = await listImmutableTags(database)
   for await (const repository of eachRepository(database)) {
     signal?.throwIfAborted()
-    const own = policies.filter((policy) => matchesGlob(policy.repositories, repository.name))
+    const own = policies.filter((policy) => matches(policy.repositories, repository.name))
     if (own.length === 0) continue
     const tags = await listTags(database, repository.id)
     const decided = new Map<string, RetentionVerdict>()

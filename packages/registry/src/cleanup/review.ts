@@ -26,7 +26,7 @@ export interface ReviewCount {
   readonly failed: number
 }
 
-export const noReviews: ReviewCount = {
+const noReviews: ReviewCount = {
   reviewed: 0,
   manifests: 0,
   links: 0,

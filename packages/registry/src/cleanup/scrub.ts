@@ -7,7 +7,7 @@ export interface ScrubOptions {
   /** At most so many bytes are read in a second. Default 50,000,000. */
   readonly bytesPerSecond?: number
   /** Waits. */
-  pause(ms: number, signal: AbortSignal | undefined): Promise<void>
+  readonly pause: (ms: number, signal: AbortSignal | undefined) => Promise<void>
   /** Is told of each blob that is not what it should be. */
   readonly onDamage?: (damage: Damage) => void
   readonly signal?: AbortSignal

@@ -39,7 +39,13 @@ const types: Readonly<Record<Engine, SqlTypes>> = {
 }
 
 /** In the order in which they are applied. */
-const migrations: readonly Migration[] = [coreTables, accountTables, cleanupTables, hubTables, proxyTables]
+const migrations: readonly Migration[] = [
+  coreTables,
+  accountTables,
+  cleanupTables,
+  hubTables,
+  proxyTables,
+]
 
 /**
  * Brings the tables up to date. Many may call it at once: one does the work.

@@ -1,0 +1,56 @@
+import type { ChangeListener } from '../change.ts'
+import type { ObjectStore } from '../object-store.ts'
+import type { Foundation, Part } from '../part.ts'
+import { type Cleaner, type CleanupTimes, defaultTimes } from './cleaner.ts'
+import type { CleanupOptions } from './cleanup-options.ts'
+import { createDeletedListener } from './deleted.ts'
+import { createCleanupFace } from './face.ts'
+import { refuseMovedTags } from './immutable-tags.ts'
+import { createCleanupJobs } from './job-kinds.ts'
+import { createReviewListener } from './review-listener.ts'
+import type { StoreManifest } from './undelete.ts'
+import { createUsageListener } from './usage.ts'
+
+interface Core {
+  readonly objects: ObjectStore
+  /** Tells every part of a change. */
+  readonly tell: ChangeListener
+  readonly store: StoreManifest
+}
+
+const dayMs = 86_400_000
+
+/** Clean-up: garbage, retention, immutable tags, quotas, what can come back, scrub. */
+export function openCleanup({ database, now, warn, options: all }: Foundation, core: Core): Part {
+  const options = all.cleanup ?? {}
+  const times = timesOf(options)
+  const cleaner: Cleaner = { database, objects: core.objects, tell: core.tell, now, options: times }
+  const periods = {
+    cleanupMs: options.everyMs ?? 5000,
+    retentionMs: options.retentionEveryMs ?? dayMs,
+    scrubMs: options.scrubEveryMs,
+    scrubBytesPerSecond: options.scrubBytesPerSecond ?? 50_000_000,
+  }
+  return {
+    // What refuses comes before what only writes down.
+    listeners: [
+      refuseMovedTags,
+      createUsageListener(),
+      createDeletedListener(times),
+      createReviewListener(times),
+    ],
+    faces: [createCleanupFace(cleaner, core.store)],
+    jobs: createCleanupJobs(cleaner, periods, warn),
+  }
+}
+
+function timesOf(options: CleanupOptions): CleanupTimes {
+  return {
+    ...defaultTimes,
+    reviewAfterMs: options.reviewAfterMs ?? defaultTimes.reviewAfterMs,
+    condemnedMs: options.condemnedMs ?? defaultTimes.condemnedMs,
+    untaggedMs: options.untaggedMs,
+    areReferrersRemoved: options.areReferrersRemoved ?? defaultTimes.areReferrersRemoved,
+    undeleteMs: options.undeleteMs ?? defaultTimes.undeleteMs,
+  }
+}
