@@ -5,6 +5,7 @@ import { makeFolder } from './durable-file.ts'
 import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
 import { openSqlite } from './database/sqlite.ts'
+import { openEvents } from './events/events.ts'
 import { openFolderStorage } from './folder-storage.ts'
 import { openHub } from './hub/hub.ts'
 import { createJobRunner } from './jobs/runner.ts'
@@ -119,4 +120,5 @@ function notingGate(gate: Gate): Gate {
 const partOpeners: readonly ((foundation: Foundation) => Promise<Part> | Part)[] = [
   openAccounts,
   openHub,
+  openEvents,
 ]

@@ -1,5 +1,6 @@
 import type { AccessOptions } from './accounts/access-options.ts'
 import type { CleanupOptions } from './cleanup/cleanup-options.ts'
+import type { EventOptions } from './events/events.ts'
 
 /**
  * How a registry is set up. Plain data: a server hands it to its threads. Each part has one section of its own, and reads nothing
@@ -16,4 +17,12 @@ export interface RegistryOptions {
   readonly access?: AccessOptions
   /** When what is deleted. */
   readonly cleanup?: CleanupOptions
+  /** What may be reached although somebody else named it: webhooks, identity providers, upstreams. */
+  readonly outbound?: OutboundOptions
+  readonly events?: EventOptions
+}
+
+export interface OutboundOptions {
+  /** Addresses, blocks and host names inside the network. Default: nothing but the public internet. */
+  readonly allow?: readonly string[]
 }

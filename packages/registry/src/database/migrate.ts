@@ -4,6 +4,7 @@ import { coreTables } from './migrations/001-core.ts'
 import { accountTables } from './migrations/010-accounts.ts'
 import { cleanupTables } from './migrations/020-cleanup.ts'
 import { hubTables } from './migrations/030-hub.ts'
+import { eventTables } from './migrations/040-events.ts'
 import { proxyTables } from './migrations/050-proxy.ts'
 
 /** A step in the life of the tables. Its name never changes once it was released. */
@@ -44,6 +45,7 @@ const migrations: readonly Migration[] = [
   accountTables,
   cleanupTables,
   hubTables,
+  eventTables,
   proxyTables,
 ]
 

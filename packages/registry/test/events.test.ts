@@ -1,0 +1,7 @@
+import { describe } from 'vitest'
+import { openMemoryDatabase } from './databases.ts'
+import { eventsSuite } from './events-suite.ts'
+
+describe('events in SQLite', () => {
+  eventsSuite(openMemoryDatabase)
+})
