@@ -22,7 +22,7 @@ export interface RegistryOptions {
   readonly events?: EventOptions
 }
 
-export interface OutboundOptions {
+interface OutboundOptions {
   /** Addresses, blocks and host names inside the network. Default: nothing but the public internet. */
   readonly allow?: readonly string[]
 }

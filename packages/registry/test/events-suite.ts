@@ -53,7 +53,7 @@ async function openWorld(open: OpenDatabase, allow = ['127.0.0.1']): Promise<Wor
       const webhook: Webhook = {
         id: `hook-${seed.now}-${Math.random()}`,
         namespace: '',
-        repositories: '*',
+        repositories: '**',
         types: [],
         url: 'https://hooks.test/',
         secret: createSecret(),

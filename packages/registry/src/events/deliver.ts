@@ -44,12 +44,15 @@ export async function deliver(
   transport: HttpTransport,
   options: {
     readonly id: string
+    /** Whether it is given up when it is not taken. */
     readonly isLast: boolean
+    /** A test says nothing about the webhook. Default false. */
+    readonly isTest?: boolean
     readonly now: () => number
     readonly signal: AbortSignal
   },
 ): Promise<'delivered' | 'failed' | 'gone'> {
-  const { id, isLast, now, signal } = options
+  const { id, isLast, isTest = false, now, signal } = options
   const message = await database.get<{ readonly webhook_id: string; readonly body: string }>(
     'SELECT webhook_id, body FROM webhook_deliveries WHERE id = ?',
     [id],
@@ -77,6 +80,7 @@ export async function deliver(
       now(),
       id,
     ])
+    if (isTest) return
     if (isTaken) await noteSuccess(transaction, webhook.id)
     else if (attempt.status === 410) {
       const reason = 'the receiver answered 410 Gone'

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Database, Transaction } from '../database/database.ts'
+import { matches } from '../accounts/pattern.ts'
 import { enqueueJob } from '../jobs/job.ts'
-import { cloudEvent, matchesRepository, matchesType, type StoredEvent } from './event.ts'
+import { cloudEvent, matchesType, type StoredEvent } from './event.ts'
 import { listEnabled, type Webhook } from './webhook-store.ts'
 
 export const deliverKind = 'webhook.deliver'
@@ -84,7 +85,7 @@ async function lockOrder(transaction: Transaction): Promise<number> {
 function wants(webhook: Webhook, event: StoredEvent): boolean {
   return (
     (webhook.namespace === '' || webhook.namespace === event.namespace) &&
-    matchesRepository(webhook.repositories, event.repository) &&
+    matches(webhook.repositories, event.repository) &&
     matchesType(webhook.types, event.type)
   )
 }

@@ -1,17 +1,12 @@
 import type { Bytes } from '@katman/oci'
 import type { Need, Visitor } from '../access.ts'
+import { isPattern, matches } from '../accounts/pattern.ts'
 import type { Database } from '../database/database.ts'
 import type { Face } from '../face.ts'
 import type { RegistryRequest } from '../http.ts'
 import { Refusal } from '../refusal.ts'
 import { readLastSeq } from './dispatch.ts'
-import {
-  cloudEvent,
-  eventTypes,
-  matchesRepository,
-  matchesType,
-  type StoredEvent,
-} from './event.ts'
+import { cloudEvent, eventTypes, fullType, matchesType, type StoredEvent } from './event.ts'
 
 export interface EventFeedOptions {
   readonly database: Database
@@ -36,11 +31,10 @@ export interface EventFeed {
 const pageSize = 100
 /** Rights are asked for again after so long. */
 const recheckMs = 60_000
-const prefix = 'dev.katman.registry.'
 
 /**
  * `GET /api/v1/events`: server-sent events, each a CloudEvent, from now on or from `Last-Event-ID` on; `repository` (a name or
- * `team/*`) and `type` choose. A listener reads the database at its own pace, so a slow one costs one page of memory, and every
+ * a pattern) and `type` choose. A listener reads the database at its own pace, so a slow one costs one page of memory, and every
  * replica tells the same in the same order. Only events of repositories the client may see; rights are asked for every minute.
  */
 export function createEventFeed(options: EventFeedOptions): EventFeed {
@@ -159,19 +153,18 @@ function format(event: StoredEvent, source: string): string {
 
 function readFilter({ query }: RegistryRequest): (event: StoredEvent) => boolean {
   const repositories = query.getAll('repository').slice(0, 100)
-  const types = query
-    .getAll('type')
-    .slice(0, 100)
-    .map((type) => (type.startsWith(prefix) ? type : prefix + type))
+  const types = query.getAll('type').slice(0, 100).map(fullType)
   const unknown = types.find((type) => !eventTypes.some((known) => known === type))
   if (unknown !== undefined) {
-    const names = eventTypes.map((type) => type.slice(prefix.length)).join(', ')
-    throw new Refusal(400, 'UNSUPPORTED', `type is one of ${names}`)
+    throw new Refusal(400, 'UNSUPPORTED', `type is one of ${eventTypes.join(', ')}`)
+  }
+  if (!repositories.every(isPattern)) {
+    throw new Refusal(400, 'UNSUPPORTED', 'repository is no pattern: write team/app, team/* or **')
   }
   return (event) =>
     matchesType(types, event.type) &&
     (repositories.length === 0 ||
-      repositories.some((pattern) => matchesRepository(pattern, event.repository)))
+      repositories.some((pattern) => matches(pattern, event.repository)))
 }
 
 /** After which event it goes on. What is older than what is kept begins with the oldest. */

@@ -54,11 +54,11 @@ export function cloudEvent(event: StoredEvent, source: string): CloudEvent {
   }
 }
 
-/** `*`, a name, or a name that ends in `*`. */
-export function matchesRepository(pattern: string, repository: string): boolean {
-  return pattern.endsWith('*')
-    ? repository.startsWith(pattern.slice(0, -1))
-    : repository === pattern
+const prefix = 'dev.katman.registry.'
+
+/** `tag.moved` is short for the whole type. */
+export function fullType(type: string): string {
+  return type.startsWith(prefix) ? type : prefix + type
 }
 
 /** No types mean all but pulls, of which there are many. */

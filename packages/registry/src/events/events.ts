@@ -7,6 +7,7 @@ import { dispatchEvents } from './dispatch.ts'
 import { createEventFeed } from './event-feed.ts'
 import { writeOutbox } from './outbox.ts'
 import { createPullEvents } from './pull-events.ts'
+import { createWebhookFace } from './webhook-face.ts'
 
 /** How events are told. */
 export interface EventOptions {
@@ -43,7 +44,7 @@ export function openEvents({ database, options, now, warn }: Foundation): Part {
 
   return {
     listeners: [writeOutbox],
-    faces: [feed.face],
+    faces: [feed.face, createWebhookFace({ database, transport, source, now })],
     jobs: [createDeliveryJob(database, transport), forgetOldEvents(database)],
     ...(pulls === undefined ? {} : { onPull: (pull) => pulls.record(pull) }),
     async start() {

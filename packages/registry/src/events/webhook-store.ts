@@ -4,7 +4,7 @@ export interface Webhook {
   readonly id: string
   /** '' for the whole registry. */
   readonly namespace: string
-  /** `*`, a name, or a name that ends in `*`. */
+  /** A pattern. */
   readonly repositories: string
   /** None: everything but pulls. */
   readonly types: readonly string[]
