@@ -36,6 +36,7 @@ go_tools=(
   'cosign github.com/sigstore/cosign/v3 /cmd/cosign v3.1.3'
   'oci-conformance github.com/opencontainers/distribution-spec/conformance / v0.0.0-20260831232431-97274622c111'
   'versitygw github.com/versity/versitygw /cmd/versitygw v1.8.0'
+  'minio github.com/minio/minio / v0.0.0-20260212201848-7aac2a2c5b7c'
   'helm helm.sh/helm/v3 /cmd/helm v3.22.0'
   'buildx github.com/docker/buildx /cmd/buildx v0.38.2'
   'docker-credential-pass github.com/docker/docker-credential-helpers /pass/cmd v0.9.13'

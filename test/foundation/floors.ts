@@ -39,6 +39,8 @@ export const floors: Readonly<
     name: '@katman/registry',
     floor: 3,
     npm: {
+      '@aws-sdk/client-s3': "Amazon's own client of S3; loaded only for an s3:// storage",
+      '@aws-sdk/s3-request-presigner': 'signs the links of the same client',
       '@opentelemetry/api':
         'where an SDK, if the process was started with one, hears of requests; no dependency, loaded only then',
       pg: 'the client of PostgreSQL that everybody uses, in JavaScript; loaded only for a postgres:// database',

@@ -24,6 +24,7 @@ const peers = {
   'oci-conformance': () => missingProgram(goTool('oci-conformance')),
   helm: () => missingProgram(goTool('helm')),
   versitygw: () => missingProgram(goTool('versitygw')),
+  minio: () => missingProgram(goTool('minio')),
   postgres: () => missingProgram('/usr/lib/postgresql/15/bin/postgres'),
   ctr: () => missingProgram('/usr/bin/ctr'),
   'docker-credential-pass': () => missingProgram(goTool('docker-credential-pass')),
@@ -52,6 +53,7 @@ const goTools = [
   'oci-conformance',
   'helm',
   'versitygw',
+  'minio',
   'docker-credential-pass',
   'policy-verdict',
 ] as const
