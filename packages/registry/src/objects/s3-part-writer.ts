@@ -143,18 +143,20 @@ export class PartWriter {
   async #reopen(): Promise<string> {
     if ((await this.#bucket.sizeOf(this.#name)) !== this.#sizeBefore) throw lost(this.#name)
     const id = await this.#bucket.beginParts(this.#name)
-    // From here on it is ours to give up.
-    this.#id = id
-    this.#tags = []
-    for (let start = 0; start < this.#size;) {
-      // The last one takes along what would be too little for a part.
-      const left = this.#size - start
-      const end = left < copyBytes + leastPartBytes ? this.#size : start + copyBytes
-      this.#tags.push(
-        await this.#bucket.copyPart(this.#name, id, this.#tags.length + 1, { start, end }),
-      )
-      start = end
+    const tags: PartTag[] = []
+    try {
+      for (let start = 0; start < this.#size;) {
+        // The last one takes along what would be too little for a part.
+        const left = this.#size - start
+        const end = left < copyBytes + leastPartBytes ? this.#size : start + copyBytes
+        tags.push(await this.#bucket.copyPart(this.#name, id, tags.length + 1, { start, end }))
+        start = end
+      }
+    } catch (error) {
+      await this.#bucket.abortParts(this.#name, id).catch(() => undefined)
+      throw error
     }
+    this.#tags = tags
     return id
   }
 
