@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 
 /** What happens to one request. `silent`: no answer ever. `cutAfter`: the answer breaks off after so many bytes. */
-export type Fault = 'pass' | 'silent' | { readonly status: number } | { readonly cutAfter: number }
+type Fault = 'pass' | 'silent' | { readonly status: number } | { readonly cutAfter: number }
 
 /** An HTTP server that passes everything on to another one, but for what a test wants to go wrong. */
 export interface FaultyServer extends AsyncDisposable {

@@ -12,7 +12,7 @@ const inlineBytes = 8192
  * What is stored of an upload: parts, and behind them a tail that is too small to be a part. A state stays good until
  * its successor is used, so what it names is only removed then.
  */
-export interface Progress {
+interface Progress {
   /** The multipart upload; undefined until there is a part. */
   readonly id: string | undefined
   readonly parts: readonly PartTag[]
