@@ -30,6 +30,10 @@ export interface RemoteRepository extends Source, NamingTarget, ReferrerSource, 
   fetchManifest(reference: string, options?: CallOptions): Promise<FetchedManifest>
   /** The size of a blob in bytes, by `HEAD`. Throws `BLOB_UNKNOWN`, `RESPONSE_INVALID`. */
   blobSize(digest: Digest, options?: CallOptions): Promise<number>
+  /**
+   * Takes a tag away, not what it stands for. False when there was none. Throws `REGISTRY_ERROR` where the registry cannot.
+   */
+  untag(tag: string, options?: CallOptions): Promise<boolean>
   /** All tags, in the registry's order. Throws `NAME_UNKNOWN`. */
   tags(options?: CallOptions): AsyncIterable<string>
   /** Checks that the registry answers; says nothing about permissions. */
@@ -98,6 +102,23 @@ export function createRepository(options: RepositoryOptions): RemoteRepository {
           if (hostCount > 1) nextHosts.set(descriptor.digest, (position + 1) % hostCount)
         },
       })
+    },
+    async untag(tagName, { signal } = {}) {
+      checkReference(tagName)
+      const { candidate, session } = origin
+      const { response } = await session.expect(
+        {
+          method: 'DELETE',
+          target: `${candidate.repository}/manifests/${tagName}`,
+          subject: 'manifest',
+          repository: candidate.repository,
+          scopes: [`repository:${candidate.repository}:delete,pull`],
+          signal,
+        },
+        [200, 202, 404],
+      )
+      response.discard()
+      return response.status !== 404
     },
     async tag(tagName, descriptor, call) {
       checkReference(tagName)

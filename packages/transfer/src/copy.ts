@@ -64,6 +64,11 @@ export interface CopyOptions extends CallOptions {
   /** Blobs moved at the same time. Default 3. */
   readonly concurrency?: number | undefined
   readonly onEvent?: ((event: CopyEvent) => void) | undefined
+  /**
+   * Whether the configs of images are read, and their content hashes passed on, or copied like any blob: between registries, which
+   * keep what they are given. Default `read`.
+   */
+  readonly configs?: 'read' | 'copy' | undefined
   /** Where manifests and configs are read that both places have: the nearer one. Default `target`. */
   readonly readFrom?: 'source' | 'target' | undefined
   /**
@@ -229,7 +234,8 @@ async function copyManifest(
   parents: readonly Descriptor[],
 ): Promise<void> {
   state.options.accept?.(manifest, descriptor)
-  const config = isImageManifest(manifest) ? await copyConfig(state, manifest) : undefined
+  const isRead = state.options.configs !== 'copy' && isImageManifest(manifest)
+  const config = isRead ? await copyConfig(state, manifest) : undefined
   state.options.onEvent?.({ type: 'manifest', descriptor, manifest })
   const diffIDs = config?.diffIDs ?? []
   if (config !== undefined && manifest.layers.every((layer) => isLayerType(layer.mediaType))) {

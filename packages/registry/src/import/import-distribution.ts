@@ -67,7 +67,11 @@ async function importOne(job: Job, reference: string, tag: string | undefined) {
       await adopt(job, descriptor, options.signal)
     },
   }
-  const copied = await copyContent(from, target, root, { signal: options.signal, concurrency: 2 })
+  const copied = await copyContent(from, target, root, {
+    configs: 'copy',
+    concurrency: 2,
+    signal: options.signal,
+  })
   if (tag !== undefined && (await content.tag(repository, tag)) !== root.digest) {
     await place.tag(tag, root)
   }

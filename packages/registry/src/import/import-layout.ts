@@ -31,6 +31,7 @@ export async function importLayout(
     await tally.attempt(repository, tag ?? root.digest, async () => {
       if (dryRun === true) return { digest: root.digest, movedBlobs: 0, movedBytes: 0 }
       const { movedBlobs, movedBytes } = await copyContent(layout, place, root, {
+        configs: 'copy',
         referrers: true,
         signal,
       })

@@ -1,14 +1,7 @@
 import { isKatmanError, KatmanError } from '@katman/oci'
-import {
-  createRemote,
-  type Credential,
-  defaultSettings,
-  type Remote,
-  type RemoteRepository,
-  systemClock,
-} from '@katman/remote'
+import type { RemoteRepository } from '@katman/remote'
+import { openPeer } from './peer.ts'
 import type { Upstream } from './upstream.ts'
-import { createUpstreamTransport } from './upstream-transport.ts'
 
 /** The conversation with one upstream, and how it has been doing. */
 export interface UpstreamClient extends AsyncDisposable {
@@ -34,6 +27,9 @@ export interface UpstreamClientOptions {
   readonly now?: () => number
 }
 
+/** Waits towards an upstream: a client waits for us meanwhile. */
+const limits = { connectMs: 5_000, headersMs: 20_000, idleMs: 20_000 }
+const patience = { attempts: 2, longestWaitMs: 1_000 }
 /** A registry that is down is asked again after this long, in ms. */
 const downMs = 5_000
 /** A registry that has enough of us and does not say for how long, in ms. */
@@ -48,7 +44,7 @@ export function createUpstreamClient(
 ): UpstreamClient {
   const now = options.now ?? Date.now
   const repositories = new Map<string, RemoteRepository>()
-  const remote = openRemote(upstream, options.userAgent, now)
+  const remote = openPeer(upstream, { userAgent: options.userAgent, now, limits, patience })
   const { host: registry } = new URL(upstream.url ?? '')
   let rest: Rest | undefined
   return {
@@ -94,35 +90,6 @@ async function inTime<T>(
     if (!signal.aborted) throw error
     throw new KatmanError('TIMEOUT', `${registry} did not answer in ${ms} ms`, { cause: error })
   }
-}
-
-function openRemote(upstream: Upstream, userAgent: string, now: () => number): Remote {
-  const { username, password, trustedRealms } = upstream
-  const url = new URL(upstream.url ?? '')
-  const credential: Credential | undefined =
-    username === undefined || password === undefined
-      ? undefined
-      : { kind: 'basic', username, password }
-  return createRemote({
-    settings: {
-      ...defaultSettings,
-      insecureRegistries: url.protocol === 'http:' ? [url.host] : [],
-      rules: [
-        {
-          prefix: url.host,
-          mirrors: [],
-          origin: { host: url.host, scheme: url.protocol === 'http:' ? 'http' : 'https' },
-        },
-      ],
-      trustedRealms: new Map([[url.host, trustedRealms]]),
-    },
-    // One remote for each upstream, so a credential cannot be asked for by another.
-    credentials: { get: async (host) => (host === url.host ? credential : undefined) },
-    userAgent,
-    clock: { ...systemClock, now },
-    patience: { attempts: 2, longestWaitMs: 1_000 },
-    transport: createUpstreamTransport(upstream),
-  })
 }
 
 /** How long it is left alone after this error, in ms; undefined for what says nothing about other questions. */
