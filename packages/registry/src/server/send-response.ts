@@ -7,6 +7,7 @@ import type { Exchange } from './exchange.ts'
 const lingerMs = 500
 /** So much of it is read before the answer, and the connection stays. */
 const smallBody = 64 * 1024
+const smallAnswer = 32 * 1024
 
 /**
  * Writes an answer. Rejects when the client went away or the source of the body failed in the middle; then the connection must be
@@ -40,21 +41,33 @@ export async function sendResponse(
   }
   if (options.isLast || isRefusedBody) lines.push('connection', 'close')
   outgoing.writeHead(status, lines)
-  if (hasNoBody || body === undefined) {
-    outgoing.flushHeaders()
-  } else if (body instanceof Uint8Array) {
-    exchange.sent = body.byteLength
+  if (isWhole) {
+    const content = hasNoBody ? undefined : body
+    exchange.sent = content?.byteLength ?? 0
     if (!isRefusedBody) {
-      outgoing.end(body)
+      end(outgoing, content)
       return
     }
-    outgoing.write(body)
+    if (content === undefined) outgoing.flushHeaders()
+    else outgoing.write(content)
+  } else if (hasNoBody) {
+    outgoing.flushHeaders()
   } else {
     await stream(exchange, outgoing, body)
     if (length !== undefined && exchange.sent !== length) throw new Error('the body is not whole')
   }
   if (isRefusedBody) await linger(exchange)
   outgoing.end()
+}
+
+/** Head and a small body in one write: that is half of the work for a small answer. */
+function end(outgoing: ServerResponse, content: Uint8Array | undefined): void {
+  if (content === undefined || content.byteLength === 0) outgoing.end()
+  else if (content.byteLength > smallAnswer) outgoing.end(content)
+  else {
+    const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
+    outgoing.end(bytes.toString('latin1'), 'latin1')
+  }
 }
 
 async function stream(
