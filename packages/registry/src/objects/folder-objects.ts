@@ -6,6 +6,8 @@ import { ifThere, makeFolder, syncFolder } from '../durable-file.ts'
 import type { ByteRange, ObjectStore, ObjectUpload, StoredObject } from '../object-store.ts'
 import { adoptFile } from './adopt-file.ts'
 import { readFile } from './read-file.ts'
+import { sendableFile } from './send-file.ts'
+import { createChunkPool } from './chunk-pool.ts'
 import { FileWriter } from './file-writer.ts'
 
 /** Where the objects are that are not finished. */
@@ -17,6 +19,7 @@ const incoming = 'incoming'
  */
 export async function openFolderObjects(root: string): Promise<ObjectStore> {
   await makeFolder(path.join(root, incoming))
+  const pool = createChunkPool()
   const unfinished = (key: string): string => path.join(root, incoming, checkKey(key))
   const finished = (key: string): string => path.join(root, fanOut(checkKey(key)), key)
 
@@ -77,7 +80,7 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
       await rm(unfinished(key), { force: true })
       await rm(finished(key), { force: true })
     },
-    open: (key, range: ByteRange): Bytes => readFile(finished(key), range),
+    open: (key, range: ByteRange): Bytes => sendableFile(finished(key), range, pool),
     async delete(keys) {
       for (const key of keys) await rm(finished(key), { force: true })
     },
