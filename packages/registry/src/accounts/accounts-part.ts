@@ -1,7 +1,9 @@
 import { addressAsked } from '../address.ts'
 import type { Foundation, Part } from '../part.ts'
 import { createAccountsGate } from './accounts-gate.ts'
+import { createApiFace } from './api/api-face.ts'
 import { Authenticator } from './authenticator.ts'
+import { makeFirstRunToken } from './first-run.ts'
 import { openNamespaces } from './open-namespace.ts'
 import { PasswordHasher } from './password-hash.ts'
 import { RightsReader } from './rights-reader.ts'
@@ -12,7 +14,7 @@ const minTokenSeconds = 60
 const defaultTokenSeconds = 300
 
 /** Accounts and rights: who may do what, the token server, and namespaces. */
-export function openAccounts({ database, options, now }: Foundation): Part {
+export function openAccounts({ database, options, now, onFirstRun }: Foundation): Part {
   const listeners = [openNamespaces]
   if (options.isOpen === true) return { listeners }
   const { service = 'katman', tokenSeconds = defaultTokenSeconds } = options.access ?? {}
@@ -29,5 +31,15 @@ export function openAccounts({ database, options, now }: Foundation): Part {
     now,
     addressOf: publicUrl === undefined ? addressAsked('http://localhost') : (): string => publicUrl,
   })
-  return { listeners, gate }
+  return {
+    listeners,
+    gate,
+    faces: [createApiFace({ database, hasher, now })],
+    async start() {
+      // Where nobody listens the token would be lost.
+      if (onFirstRun === undefined) return
+      const made = await makeFirstRunToken(database, now())
+      if (made !== undefined) onFirstRun(made)
+    },
+  }
 }

@@ -9,7 +9,7 @@ export type Subject =
   | { readonly kind: 'everyone' }
   | { readonly kind: 'anonymous' }
 
-interface Grant {
+export interface Grant {
   readonly id: number
   readonly subject: Subject['kind']
   /** The name of the account. */

@@ -10,7 +10,7 @@ export async function readForm(request: RegistryRequest): Promise<URLSearchParam
 }
 
 /** The body as text. @throws Refusal 413 when it is larger than this many bytes. */
-async function readText(request: RegistryRequest, limitBytes: number): Promise<string> {
+export async function readText(request: RegistryRequest, limitBytes: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body) {
