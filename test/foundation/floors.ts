@@ -46,7 +46,6 @@ export const floors: Readonly<
       pg: 'the client of PostgreSQL that everybody uses, in JavaScript; loaded only for a postgres:// database',
       valibot:
         'reads what people write: configuration and the admin API; small, typed, no dependency',
-      valibot: 'checks what the administration API is sent, names the wrong key; typed, no dependency',
     },
   },
   cli: {

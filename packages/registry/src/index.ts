@@ -1,5 +1,5 @@
 export type { AccessOptions } from './accounts/access-options.ts'
-export type { FirstRun } from './accounts/first-run.ts'
+export { type FirstRun, makeFirstRunToken } from './accounts/first-run.ts'
 export type { Action, Gate, Need, Policy, Visitor } from './access.ts'
 export type { BasicAuth } from './basic-auth.ts'
 export type { BearerAuth } from './bearer-auth.ts'

@@ -1,7 +1,6 @@
 import path from 'node:path'
 import { type Gate, openGate, type Visitor } from './access.ts'
 import { openAccounts } from './accounts/accounts-part.ts'
-import type { FirstRun } from './accounts/first-run.ts'
 import { makeFolder } from './durable-file.ts'
 import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
@@ -32,8 +31,6 @@ interface Surroundings {
   readonly now?: () => number
   /** Takes one line about something that is not an answer. Default: nobody hears it. */
   readonly warn?: (line: string) => void
-  /** Is told of the first administrator at the very first start. Default: none is made. */
-  readonly onFirstRun?: ((made: FirstRun) => void) | undefined
   /** Told how long each transaction took, with its waits. */
   readonly onTransaction?: (seconds: number) => void
 }
@@ -45,7 +42,7 @@ interface Surroundings {
  */
 export async function openRegistry(
   options: RegistryOptions,
-  { now = Date.now, warn = () => undefined, onTransaction, onFirstRun }: Surroundings = {},
+  { now = Date.now, warn = () => undefined, onTransaction }: Surroundings = {},
 ): Promise<OpenRegistry> {
   const { folder } = options
   if (folder !== undefined) await makeFolder(folder)
@@ -67,7 +64,7 @@ export async function openRegistry(
       folder === undefined
         ? openMemoryStorage()
         : await openFolderStorage(path.join(folder, 'content'), { now })
-    const foundation: Foundation = { database, options, now, warn, onFirstRun }
+    const foundation: Foundation = { database, options, now, warn }
     for (const open of partOpeners) parts.push(await open(foundation))
 
     const gate = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate

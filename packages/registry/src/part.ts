@@ -1,4 +1,3 @@
-import type { FirstRun } from './accounts/first-run.ts'
 import type { Gate } from './access.ts'
 import type { ChangeListener, Pull } from './change.ts'
 import type { Database } from './database/database.ts'
@@ -14,8 +13,6 @@ export interface Foundation {
   readonly now: () => number
   /** Tells the people who run the registry about something that is not an answer: one line, without secrets. */
   readonly warn: (line: string) => void
-  /** Is told of the first administrator when the registry starts for the first time; to be shown once. */
-  readonly onFirstRun?: ((made: FirstRun) => void) | undefined
 }
 
 /**

@@ -11,9 +11,9 @@ interface Api extends AsyncDisposable {
     method: string,
     path: string,
     body?: object,
-    // oxlint-disable-next-line typescript/no-explicit-any -- tests look into it as they please
   ): Promise<{
     readonly status: number
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests look into it as they please
     readonly document: any
     readonly headers: Readonly<Record<string, string>>
   }>

@@ -67,22 +67,10 @@ async function startServer(
         context.stdout.write(lines)
       },
       warn: (line) => say('warn', line),
-      onFirstRun: (made) => {
-        showFirstRun(context, made)
-      },
     })
   } catch (error) {
     throw plainFailure(error)
   }
-}
-
-/** To the error stream, never into the log: whoever starts the registry for the first time sees it, once. */
-function showFirstRun({ stderr, program }: Context, { account, token }: FirstRun): void {
-  stderr.write(
-    `First start: this token of the administrator '${account}' is shown only now. Log in with it as the password.\n\n` +
-      `    ${token}\n\n` +
-      `    ${program} login -u ${account} HOST:PORT\n\n`,
-  )
 }
 
 type Speaker = (level: 'info' | 'warn' | 'error', text: string) => void

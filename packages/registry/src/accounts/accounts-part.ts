@@ -3,7 +3,6 @@ import type { Foundation, Part } from '../part.ts'
 import { createAccountsGate } from './accounts-gate.ts'
 import { createApiFace } from './api/api-face.ts'
 import { Authenticator } from './authenticator.ts'
-import { makeFirstRunToken } from './first-run.ts'
 import { openNamespaces } from './open-namespace.ts'
 import { PasswordHasher } from './password-hash.ts'
 import { RightsReader } from './rights-reader.ts'
@@ -14,7 +13,7 @@ const minTokenSeconds = 60
 const defaultTokenSeconds = 300
 
 /** Accounts and rights: who may do what, the token server, and namespaces. */
-export function openAccounts({ database, options, now, onFirstRun }: Foundation): Part {
+export function openAccounts({ database, options, now }: Foundation): Part {
   const listeners = [openNamespaces]
   if (options.isOpen === true) return { listeners }
   const { service = 'katman', tokenSeconds = defaultTokenSeconds } = options.access ?? {}
@@ -35,11 +34,5 @@ export function openAccounts({ database, options, now, onFirstRun }: Foundation)
     listeners,
     gate,
     faces: [createApiFace({ database, hasher, now })],
-    async start() {
-      // Where nobody listens the token would be lost.
-      if (onFirstRun === undefined) return
-      const made = await makeFirstRunToken(database, now())
-      if (made !== undefined) onFirstRun(made)
-    },
   }
 }

@@ -1,5 +1,4 @@
 import { type FirstRun, makeFirstRunToken } from '../accounts/first-run.ts'
-import type { FirstRun } from '../accounts/first-run.ts'
 import type { RegistryRequest, RegistryResponse } from '../http.ts'
 import { type OpenRegistry, openRegistry } from '../open-registry.ts'
 import { createAccessLog, type LogSink } from './access-log.ts'
@@ -23,7 +22,6 @@ export interface ReplicaPlace {
 interface Surroundings {
   readonly sink: LogSink
   readonly warn: (line: string) => void
-  readonly onFirstRun?: ((made: FirstRun) => void) | undefined
   /** The numbers of all threads, for who asks this one. */
   readonly metricsText: () => Promise<string>
 }
@@ -51,14 +49,13 @@ export interface Replica {
 export async function openReplica(
   options: ServerOptions,
   { thread, threads, listen: address, tls }: ReplicaPlace,
-  { sink, warn, metricsText, onFirstRun }: Surroundings,
+  { sink, warn, metricsText }: Surroundings,
 ): Promise<Replica> {
   const metrics = createMetrics()
   const log = createAccessLog(sink, Date.now)
   const version = options.version ?? ''
   const registry = await openRegistry(options.registry, {
     warn,
-    onFirstRun,
     onTransaction: (seconds) => {
       metrics.observe('katman_registry_database_transaction_seconds', '', seconds)
     },

@@ -35,8 +35,6 @@ interface Output {
   readonly log: LogSink
   /** Takes one line for people. */
   readonly warn: (line: string) => void
-  /** Is told of the first administrator when the registry starts for the first time, to show it once. */
-  readonly onFirstRun?: (made: FirstRun) => void
 }
 
 /**
@@ -62,12 +60,7 @@ export async function startServer(options: ServerOptions, output: Output): Promi
       const snapshots = await Promise.all(replicas.map((replica) => replica.snapshot()))
       return formatMetrics(snapshots, metricHelp)
     }
-    const surroundings = {
-      sink: output.log,
-      warn: output.warn,
-      metricsText,
-      onFirstRun: output.onFirstRun,
-    }
+    const surroundings = { sink: output.log, warn: output.warn, metricsText }
     const place = { thread: 0, threads, listen: options.listen, tls }
     const first = await openReplica(options, place, surroundings)
     replicas.push(first)

@@ -7,14 +7,14 @@ const maxPassword = 256
 const minSeconds = 60
 const maxSeconds = 10 * 366 * 24 * 3600
 
-export const accountName = named('an account name', isAccountName)
-export const namespaceName = named('a namespace', isNamespaceName)
-export const robotName = named('NAMESPACE+NAME', isRobotName)
-export const pattern = named('a repository or a pattern', isPattern)
+const accountName = named('an account name', isAccountName)
+const namespaceName = named('a namespace', isNamespaceName)
+const robotName = named('NAMESPACE+NAME', isRobotName)
+const pattern = named('a repository or a pattern', isPattern)
 const description = v.pipe(v.string(), v.maxLength(200))
 const password = v.pipe(v.string(), v.minLength(minPassword), v.maxLength(maxPassword))
 const action = v.picklist(['pull', 'push', 'delete', 'admin'])
-export const actionList = v.pipe(v.array(action), v.minLength(1), v.maxLength(8))
+const actionList = v.pipe(v.array(action), v.minLength(1), v.maxLength(8))
 const scopes = v.pipe(
   v.array(v.strictObject({ repository: pattern, actions: actionList })),
   v.minLength(1),

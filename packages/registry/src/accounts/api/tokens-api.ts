@@ -54,7 +54,7 @@ export const removeToken: Handler = async (call) => {
   return { status: 204 }
 }
 
-export function scopeOf({ repository, actions }: GivenScope): Scope {
+function scopeOf({ repository, actions }: GivenScope): Scope {
   return { pattern: repository, actions: completeActions(actions) }
 }
 
