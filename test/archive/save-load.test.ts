@@ -20,7 +20,7 @@ let stores = 0
 
 beforeEach(async () => {
   katman = await openProgram()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const entries = []
   for (const architecture of ['amd64', 'arm64', 'riscv64']) {
     const { manifest } = await addImage(storage, { config: { architecture } })

@@ -9,7 +9,7 @@ let registry: RegistryServer
 let folderBefore: string
 beforeEach(async () => {
   katman = await openProgram()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   await addImage(storage)
   registry = await serveRegistry({ storage })
   // Names of files are relative to where one is.

@@ -46,7 +46,7 @@ export async function startSmallRegistries(catalog: Catalog): Promise<Registries
   const credentials = `${USER}:${PASSWORD}`
   const withPassword = stack.use(await startSmallRegistry(legacyOnly(catalog), { credentials }))
   const hub = stack.use(await startSmallHub())
-  const empty = stack.adopt(await serveRegistry({ storage: openMemoryStorage() }), (one) =>
+  const empty = stack.adopt(await serveRegistry({ storage: await openMemoryStorage() }), (one) =>
     one.close(),
   )
   return keep(stack.move(), {

@@ -17,7 +17,7 @@ let nested: () => Promise<Descriptor>
 
 beforeEach(async () => {
   katman = await openProgram()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const amdImage = await addImage(storage)
   const armImage = await addImage(storage, { config: { architecture: 'arm64' } })
   arm = armImage.manifest.digest

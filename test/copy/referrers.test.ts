@@ -22,7 +22,7 @@ const sbomType = 'application/spdx+json'
 
 beforeEach(async () => {
   katman = await openProgram()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   registry = await serveRegistry({ storage })
   remote = createRemote({
     settings: defaultSettings,

@@ -18,7 +18,7 @@ let file: string
 beforeEach(async () => {
   katman = await openProgram()
   file = path.join(katman.folder, 'sync.yaml')
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const { manifest } = await addImage(storage, { tag: '1.0' })
   const arm = await addImage(storage, { tag: '1.1', config: { architecture: 'arm64' } })
   index = await addIndex(
@@ -32,7 +32,7 @@ beforeEach(async () => {
   source = await serveRegistry({ storage })
   requests = []
   target = await serveRegistry({
-    storage: openMemoryStorage(),
+    storage: await openMemoryStorage(),
     onRequest: ({ method, path: asked }) => void requests.push(`${method} ${asked}`),
   })
 })

@@ -13,6 +13,7 @@ import { mediaTypes, parseDigest } from '@katman/oci'
 import { loadCredentials } from '@katman/remote'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openProgram, type ProgramResult, type TestProgram } from '../program/run-in-process.ts'
+import { placeManifest } from '../registry/content.ts'
 
 const program = path.resolve(import.meta.dirname, '../../packages/cli/bin/katman.js')
 let katman: TestProgram
@@ -24,7 +25,7 @@ beforeEach(async () => {
   bin = path.join(katman.folder, 'bin')
   await mkdir(bin)
   await mkdir(path.join(katman.folder, 'docker'))
-  storage = openMemoryStorage()
+  storage = await openMemoryStorage()
   registry = await serveRegistry({
     storage,
     auth: { kind: 'bearer', users: { alice: 'secret' } },
@@ -173,8 +174,7 @@ describe('a credential helper', () => {
     )
     const digest = parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`)
     const manifest = { digest, mediaType: mediaTypes.ociIndex, bytes }
-    await storage.manifests.put('team/app', manifest, undefined)
-    for (const tag of ['1', '2', '3']) await storage.tags.set('team/app', tag, digest)
+    await placeManifest(storage, 'team/app', manifest, ['1', '2', '3'])
     const listed = await run('tags', '--format', '{{.Tag}}', `${registry.host}/team/app`)
     expect(listed).toEqual({ exitCode: 0, stdout: '3\n2\n1\n', stderr: '' })
     expect(await readFile(log, 'utf8')).toBe('get\n')

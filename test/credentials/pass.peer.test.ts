@@ -51,7 +51,7 @@ describePeers('docker-credential-pass', needs, () => {
     'by %s: what docker or katman stores, the other uses and forgets',
     async (way) => {
       const registry = await serveRegistry({
-        storage: openMemoryStorage(),
+        storage: await openMemoryStorage(),
         auth: { kind: 'basic', users: { alice: 'secret' } },
       })
       try {

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { tarBytes } from '@katman/layer'
 import { type Descriptor, type Digest, mediaTypes, parseDigest, type Platform } from '@katman/oci'
 import type { RegistryStorage } from '@katman/registry'
+import { placeBlob, placeManifest } from '../registry/content.ts'
 
 const repositoryName = 'team/app'
 export const platform: Platform = { os: 'linux', architecture: 'amd64' }
@@ -96,8 +97,8 @@ export async function addDocument(
 ): Promise<Descriptor> {
   const bytes = document instanceof Uint8Array ? document : encode(document)
   const digest = digestOf(bytes)
-  await storage.manifests.put(repositoryName, { digest, mediaType, bytes }, undefined)
-  if (tag !== undefined) await storage.tags.set(repositoryName, tag, digest)
+  const manifest = { digest, mediaType, bytes }
+  await placeManifest(storage, repositoryName, manifest, tag === undefined ? [] : [tag])
   return { mediaType, digest, size: bytes.byteLength }
 }
 
@@ -106,15 +107,7 @@ async function addBlob(
   bytes: Uint8Array,
   mediaType: string,
 ): Promise<Descriptor> {
-  const digest = digestOf(bytes)
-  const upload = await storage.uploads.create(repositoryName)
-  await upload.append(
-    (async function* () {
-      yield bytes
-    })(),
-    'sha256',
-  )
-  await upload.commit(digest)
+  const digest = await placeBlob(storage, repositoryName, bytes)
   return { mediaType, digest, size: bytes.byteLength }
 }
 

@@ -78,7 +78,7 @@ export async function startHostileRegistry(
     readonly storage?: RegistryStorage
   } = {},
 ): Promise<HostileRegistry> {
-  const { storage = openMemoryStorage() } = options
+  const storage = options.storage ?? (await openMemoryStorage())
   const registry = createRegistry(storage)
   const rules: Rule[] = []
   const requests: SeenRequest[] = []

@@ -13,6 +13,7 @@ import {
 } from './hostile-image.ts'
 import type { Fault } from './hostile-registry.ts'
 import { setUp } from './pull-setup.ts'
+import { manifestBytes } from '../registry/content.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -125,12 +126,12 @@ describe('a pull bounds', () => {
     const { storage } = setup.registry
     const leaf = await addIndex(storage, [], 'leaf')
     const root = await addIndex(storage, [leaf], 'circle')
-    const { bytes } = (await storage.manifests.get('team/app', root.digest)) ?? {}
+    const bytes = await manifestBytes(storage, root.digest)
     setup.registry.disturb(
       new RegExp(`GET .*${leaf.digest}`),
       altered(({ headers }) => ({
-        headers: { ...headers, 'content-length': String(bytes?.byteLength) },
-        body: Buffer.from(bytes ?? []),
+        headers: { ...headers, 'content-length': String(bytes.byteLength) },
+        body: Buffer.from(bytes),
       })),
     )
     expect((await setup.refused({ tag: 'circle' })).code).toMatch(/^(DIGEST|SIZE)_MISMATCH$/)

@@ -43,7 +43,7 @@ targetSuite('the local store', openLocalStore)
 referrerSuite('the local store', openLocalStore)
 
 const openRepository = async () => {
-  const server = await serveRegistry({ storage: openMemoryStorage() })
+  const server = await serveRegistry({ storage: await openMemoryStorage() })
   return repositoryOf(server.host, () => server.close())
 }
 targetSuite('a repository of a registry', openRepository)

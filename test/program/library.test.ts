@@ -13,7 +13,7 @@ let registry: RegistryServer
 let digest: string
 beforeEach(async () => {
   scratch = await openProgram()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   digest = (await addImage(storage)).index.digest
   registry = await serveRegistry({ storage })
 })

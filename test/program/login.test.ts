@@ -10,7 +10,7 @@ let registry: RegistryServer
 beforeEach(async () => {
   katman = await openProgram()
   registry = await serveRegistry({
-    storage: openMemoryStorage(),
+    storage: await openMemoryStorage(),
     auth: { kind: 'basic', users: { alice: 'secret' } },
   })
 })

@@ -15,7 +15,7 @@ const run = (...words: readonly string[]): Promise<ProgramResult> => katman.run(
 
 beforeEach(async () => {
   katman = await openProgram()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const image = await addImage(storage)
   const arm = await addImage(storage, {
     config: { architecture: 'arm64', variant: 'v8', history: [{ created_by: 'COPY arm /' }] },

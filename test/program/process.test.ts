@@ -16,7 +16,7 @@ let folder: string
 let registry: RegistryServer
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'katman-process-'))
-  registry = await serveRegistry({ storage: openMemoryStorage() })
+  registry = await serveRegistry({ storage: await openMemoryStorage() })
 })
 afterEach(async () => {
   await registry.close()

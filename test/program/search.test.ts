@@ -7,6 +7,7 @@ import { openMemoryStorage, type RegistryServer, serveRegistry } from '@katman/r
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type SmallHub, startSmallHub } from '../compat/small-hub.ts'
 import { openProgram, type TestProgram } from './run-in-process.ts'
+import { placeTag } from '../registry/content.ts'
 
 let katman: TestProgram
 let hub: SmallHub
@@ -125,9 +126,9 @@ describe('search', () => {
 
 describe('search of our own registry', () => {
   it.each(['basic', 'bearer'] as const)('shows what a user may read: %s', async (kind) => {
-    const storage = openMemoryStorage()
+    const storage = await openMemoryStorage()
     for (const name of ['app', 'ayse/app', 'ayse/app-tools', 'deniz/app', 'ayse/my-app']) {
-      await storage.tags.set(name, '1', parseDigest(`sha256:${'0'.repeat(64)}`))
+      await placeTag(storage, name, '1', parseDigest(`sha256:${'0'.repeat(64)}`))
     }
     const registry: RegistryServer = await serveRegistry({
       storage,

@@ -2,13 +2,14 @@ import { parseDigest } from '@katman/oci'
 import { openMemoryStorage, serveRegistry } from '@katman/registry'
 import { expect, it } from 'vitest'
 import { openProgram } from './run-in-process.ts'
+import { placeTag } from '../registry/content.ts'
 
 it('tags shows the newest versions first, all of them or so many', async () => {
   await using katman = await openProgram()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const digest = parseDigest(`sha256:${'0'.repeat(64)}`)
   for (const tag of ['1.10', '1.9', 'edge', '1.10-rc1', 'v2', 'latest', 'a1', '1.10.1', '2025_x']) {
-    await storage.tags.set('team/app', tag, digest)
+    await placeTag(storage, 'team/app', tag, digest)
   }
   const registry = await serveRegistry({ storage })
   try {

@@ -17,7 +17,7 @@ let digest: string
 
 beforeEach(async () => {
   root = await temporaryFolder()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const bytes = tarOf(layer)
   const image = await addImage(storage, {
     layer: { bytes, diffID: digestOf(bytes), mediaType: 'application/vnd.oci.image.layer.v1.tar' },

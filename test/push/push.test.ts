@@ -17,7 +17,7 @@ let manifest: string
 beforeEach(async () => {
   katman = await openProgram()
   requests = []
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const image = await addImage(storage)
   const arm = await addImage(storage, { config: { architecture: 'arm64' } })
   const entries = [
@@ -29,7 +29,7 @@ beforeEach(async () => {
   const onRequest = ({ method, path: where }: { method: string; path: string }): void =>
     void requests.push(`${method} ${where}`)
   registry = await serveRegistry({ storage, onRequest })
-  other = await serveRegistry({ storage: openMemoryStorage(), onRequest })
+  other = await serveRegistry({ storage: await openMemoryStorage(), onRequest })
 })
 afterEach(async () => {
   await registry.close()

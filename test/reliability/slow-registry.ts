@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { type LayerEntry, tarBytes } from '@katman/layer'
 import { type Descriptor, type Digest, mediaTypes, parseDigest } from '@katman/oci'
 import { createRegistry, openMemoryStorage, type RegistryStorage } from '@katman/registry'
+import { placeBlob, placeManifest } from '../registry/content.ts'
 
 /** One request for a blob, and what of it was sent. */
 interface BlobRequest {
@@ -42,7 +43,7 @@ export function gzipLayer(files: Readonly<Record<LayerEntry['path'], Uint8Array>
 }
 
 export async function startSlowRegistry(): Promise<SlowRegistry> {
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const registry = createRegistry(storage)
   const blobRequests: BlobRequest[] = []
   let total = 0
@@ -136,13 +137,7 @@ async function addImage(
 ): Promise<TestImage> {
   const repository = `test/${name}`
   const put = async (bytes: Uint8Array, mediaType: string): Promise<Descriptor> => {
-    const digest = digestOf(bytes)
-    const upload = await storage.uploads.create(repository)
-    const source = async function* (): AsyncGenerator<Uint8Array> {
-      yield bytes
-    }
-    await upload.append(source(), 'sha256')
-    await upload.commit(digest)
+    const digest = await placeBlob(storage, repository, bytes)
     return { mediaType, digest, size: bytes.byteLength }
   }
   const layers: Descriptor[] = []
@@ -161,8 +156,7 @@ async function addImage(
   const mediaType = mediaTypes.ociManifest
   const bytes = encode({ schemaVersion: 2, mediaType, config, layers })
   const digest = digestOf(bytes)
-  await storage.manifests.put(repository, { digest, mediaType, bytes }, undefined)
-  await storage.tags.set(repository, 'latest', digest)
+  await placeManifest(storage, repository, { digest, mediaType, bytes }, ['latest'])
   return {
     reference: `${host}/${repository}:latest`,
     digest,

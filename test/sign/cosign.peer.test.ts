@@ -193,6 +193,6 @@ for (const [title, start] of servers) {
 }
 
 async function startOwnRegistry(): Promise<{ readonly host: string } & AsyncDisposable> {
-  const registry = await serveRegistry({ storage: openMemoryStorage() })
+  const registry = await serveRegistry({ storage: await openMemoryStorage() })
   return { host: registry.host, [Symbol.asyncDispose]: () => registry.close() }
 }

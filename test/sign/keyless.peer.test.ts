@@ -62,7 +62,7 @@ describePeers('signatures with certificates', ['cosign'], () => {
 
   beforeAll(async () => {
     katman = await openProgram()
-    const storage = openMemoryStorage()
+    const storage = await openMemoryStorage()
     const { manifest } = await addImage(storage)
     other = (await addImage(storage, { config: { architecture: 'arm64' } })).manifest.digest
     digest = manifest.digest

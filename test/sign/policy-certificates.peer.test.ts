@@ -108,7 +108,7 @@ describePeers('policies with certificates and logs', ['policy-verdict'], () => {
 
   beforeAll(async () => {
     katman = await openProgram()
-    const storage = openMemoryStorage()
+    const storage = await openMemoryStorage()
     const { manifest } = await addImage(storage)
     const second = await addImage(storage, { config: { architecture: 'arm64' } })
     registry = await serveRegistry({ storage })

@@ -11,6 +11,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addImage, addIndex, platform } from '../hostile/hostile-image.ts'
 import { openProgram, type ProgramResult, type TestProgram } from '../program/run-in-process.ts'
+import { placeTag } from '../registry/content.ts'
 
 // Under a policy nothing that it refuses reaches a registry, a store, a layout, an archive or a folder.
 
@@ -27,7 +28,7 @@ const reject = [{ type: 'reject' }]
 
 beforeEach(async () => {
   katman = await openProgram()
-  storage = openMemoryStorage()
+  storage = await openMemoryStorage()
   const amd = (await addImage(storage)).manifest
   const arm = (await addImage(storage, { config: { architecture: 'arm64' } })).manifest
   entries = [
@@ -125,7 +126,7 @@ describe('under a signature policy, imagetools create', () => {
   it('pushes what was checked, though the tag moves at that moment', async () => {
     await sign(image)
     const other = (await addIndex(storage, entries.slice(0, 1), 'other')).digest
-    onSignature = () => storage.tags.set('team/app', 'both', other)
+    onSignature = () => placeTag(storage, 'team/app', 'both', other)
     const made = `${registry.host}/team/made:1`
     await expectAccepted(under(forRegistry(), ...create('-t', made, image)))
     const raw = await katman.run('manifest', 'inspect', made)

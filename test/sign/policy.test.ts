@@ -11,6 +11,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addImage, addIndex, platform } from '../hostile/hostile-image.ts'
 import { openProgram, type ProgramResult, type TestProgram } from '../program/run-in-process.ts'
+import { placeTag } from '../registry/content.ts'
 
 let katman: TestProgram
 let registry: RegistryServer
@@ -24,7 +25,7 @@ const reject = [{ type: 'reject' }]
 
 beforeEach(async () => {
   katman = await openProgram()
-  storage = openMemoryStorage()
+  storage = await openMemoryStorage()
   const amd = (await addImage(storage)).manifest
   const arm = (await addImage(storage, { config: { architecture: 'arm64' } })).manifest
   const entries = [
@@ -150,7 +151,7 @@ describe('the signature policy', () => {
     await sign(image)
     const policy = forRegistry(signedBy('own'))
     // As soon as somebody looks for the signature, the tag means something else.
-    onSignature = () => storage.tags.set('team/app', 'both', otherIndex)
+    onSignature = () => placeTag(storage, 'team/app', 'both', otherIndex)
     const pulled = await under(policy, 'pull', '-q', image)
     expect(pulled, pulled.stderr).toMatchObject({ exitCode: 0 })
     const shown = await katman.run('inspect', '-f', '{{index .RepoDigests 0}}', image)

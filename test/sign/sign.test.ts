@@ -15,7 +15,7 @@ const env = { KATMAN_KEY_PASSWORD: 'secret' }
 
 beforeEach(async () => {
   katman = await openProgram()
-  const storage = openMemoryStorage()
+  const storage = await openMemoryStorage()
   const one = (await addImage(storage)).manifest
   const arm = (await addImage(storage, { config: { architecture: 'arm64' } })).manifest
   amd = one.digest

@@ -25,7 +25,7 @@ export async function writeDurably(
 }
 
 /** Gives a flushed file its final name. */
-export async function publish(file: string, target: string): Promise<void> {
+async function publish(file: string, target: string): Promise<void> {
   const folder = path.dirname(target)
   await makeFolder(folder)
   await rename(file, target)
@@ -68,6 +68,6 @@ export async function ifThere<T>(read: Promise<T>): Promise<T | undefined> {
   }
 }
 
-export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code))
 }

@@ -6,10 +6,10 @@ import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
 import { openSqlite } from './database/sqlite.ts'
 import { openEvents } from './events/events.ts'
-import { openFolderStorage } from './folder-storage.ts'
 import { openHub } from './hub/hub.ts'
 import { createJobRunner } from './jobs/runner.ts'
-import { openMemoryStorage } from './memory-storage.ts'
+import { openFolderObjects } from './objects/folder-objects.ts'
+import { openMemoryObjects } from './objects/memory-objects.ts'
 import type { Foundation, Part } from './part.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { RegistryOptions } from './registry-options.ts'
@@ -60,16 +60,26 @@ export async function openRegistry(
   }
   try {
     await migrate(database)
-    const storage =
+    const objects =
       folder === undefined
-        ? openMemoryStorage()
-        : await openFolderStorage(path.join(folder, 'content'), { now })
+        ? openMemoryObjects()
+        : await openFolderObjects(path.join(folder, 'objects'))
     const foundation: Foundation = { database, options, now, warn }
     for (const open of partOpeners) parts.push(await open(foundation))
 
     const gate = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate
     const faces = parts.flatMap((part) => part.faces ?? [])
-    const registry = createRegistry(storage, notingGate(gate), faces)
+    const registry = createRegistry({
+      database,
+      objects,
+      gate: notingGate(gate),
+      faces,
+      listeners: parts.flatMap((part) => part.listeners ?? []),
+      onPull(pull) {
+        for (const part of parts) part.onPull?.(pull)
+      },
+      now,
+    })
     return {
       database,
       handle: (request) => registry.handle(request),

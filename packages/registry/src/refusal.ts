@@ -21,16 +21,23 @@ export class Refusal extends Error {
   }
 }
 
+const digestCodes = ['DIGEST_INVALID', 'DIGEST_UNSUPPORTED']
+const manifestCodes = ['MANIFEST_INVALID', 'MANIFEST_UNSUPPORTED', 'JSON_INVALID']
+
 /** The answer for what a handler threw. Anything unforeseen says nothing about the inside. */
 export function refusalResponse(error: unknown): RegistryResponse {
   if (error instanceof Refusal) {
     const { detail, headers } = error.options
     return document(error.status, error.code, error.message, detail, headers)
   }
-  // What parsing a digest or a manifest says about the client's text.
   if (isKatmanError(error)) {
-    const isDigest = error.code === 'DIGEST_INVALID' || error.code === 'DIGEST_UNSUPPORTED'
-    return document(400, isDigest ? 'DIGEST_INVALID' : 'MANIFEST_INVALID', error.message)
+    const { code, message } = error
+    // What parsing a digest or a manifest says about the client's text.
+    if (digestCodes.includes(code)) return document(400, 'DIGEST_INVALID', message)
+    if (manifestCodes.includes(code)) return document(400, 'MANIFEST_INVALID', message)
+    if (code === 'DATABASE_UNAVAILABLE') {
+      return document(503, 'UNAVAILABLE', 'the registry is not ready', {}, { 'retry-after': '2' })
+    }
   }
   return document(500, 'UNKNOWN', 'the registry failed to handle the request')
 }

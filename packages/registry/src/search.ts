@@ -1,17 +1,19 @@
 import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
 import { Refusal } from './refusal.ts'
-import type { RegistryStorage } from './storage.ts'
+import type { Queries } from './database/database.ts'
 
 const defaultCount = 25
 const maxCount = 100
 const maxTerm = 300
+/** More than so many names are not put in order. */
+const maxFound = 10_000
 
 /**
  * `GET /v1/search?q=TERM&n=COUNT&page=PAGE`, as docker's engine asks Docker Hub: the repositories the client may see whose name
  * holds the term, the most alike first. Nobody describes, stars or vouches for repositories here.
  */
 export async function searchRepositories(
-  storage: RegistryStorage,
+  queries: Queries,
   request: RegistryRequest,
   maySee: (repository: string) => boolean,
 ): Promise<RegistryResponse> {
@@ -19,8 +21,8 @@ export async function searchRepositories(
   const count = Math.min(maxCount, wholeNumber(request, 'n', defaultCount))
   const page = wholeNumber(request, 'page', 1)
   const wanted = term.toLowerCase()
-  const found = (await storage.repositories())
-    .filter((name) => name.includes(wanted) && maySee(name))
+  const found = (await findNames(queries, wanted))
+    .filter((name) => maySee(name))
     .toSorted((left, right) => likeness(left, wanted) - likeness(right, wanted))
   return json(200, {
     num_pages: Math.ceil(found.length / count),
@@ -37,6 +39,14 @@ export async function searchRepositories(
       is_official: false,
     })),
   })
+}
+
+async function findNames(queries: Queries, part: string): Promise<readonly string[]> {
+  const rows = await queries.all<{ readonly name: string }>(
+    `SELECT name FROM repositories WHERE name LIKE ? ESCAPE '!' ORDER BY name LIMIT ?`,
+    [`%${part.replaceAll(/[!%_]/g, '!$&')}%`, maxFound],
+  )
+  return rows.map(({ name }) => name)
 }
 
 /** 0 for the very name, 1 where its last part is the term, 2 where a part begins with it, 3 for the rest. */

@@ -5,11 +5,13 @@ import { type BearerAuth, createBearerGate } from './bearer-auth.ts'
 import { type Gate, openGate } from './access.ts'
 import { addressAsked } from './address.ts'
 import type { RegistryRequest, RegistryResponse } from './http.ts'
-import { createRegistry } from './registry.ts'
+import { createRegistry, type CreateRegistryOptions } from './registry.ts'
 import type { RegistryStorage } from './storage.ts'
 
 export interface ServeOptions {
   readonly storage: RegistryStorage
+  /** How the registry works, besides where it keeps its content and who may use it. */
+  readonly registry?: Omit<CreateRegistryOptions, 'database' | 'objects' | 'gate'>
   /** The address to listen on. Default `127.0.0.1`. */
   readonly host?: string
   /** Default: a free one. */
@@ -52,7 +54,11 @@ export async function serveRegistry(options: ServeOptions): Promise<RegistryServ
   if (address === null || typeof address === 'string') throw new TypeError('no TCP address')
   const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
   const url = `http://${shown}:${address.port}`
-  const registry = createRegistry(options.storage, createGate(options, url))
+  const registry = createRegistry({
+    ...options.storage,
+    gate: createGate(options, url),
+    ...options.registry,
+  })
   server.on('request', (incoming, outgoing) => {
     const request = readRequest(incoming)
     options.onRequest?.({ method: request.method, path: request.path })

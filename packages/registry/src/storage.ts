@@ -1,67 +1,64 @@
-import type { Bytes, Digest, DigestAlgorithm } from '@katman/oci'
-import type { ByteRange } from './object-store.ts'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { KatmanError } from '@katman/oci'
+import type { Database } from './database/database.ts'
+import { migrate } from './database/migrate.ts'
+import { openSqlite } from './database/sqlite.ts'
+import { ifThere, makeFolder, writeDurably } from './durable-file.ts'
+import type { ObjectStore } from './object-store.ts'
+import { openFolderObjects } from './objects/folder-objects.ts'
+import { openMemoryObjects } from './objects/memory-objects.ts'
 
-/** Where a registry keeps what it holds. Repositories begin to exist with their first content. */
-export interface RegistryStorage {
-  readonly blobs: BlobStorage
-  readonly uploads: UploadStorage
-  readonly manifests: ManifestStorage
-  readonly tags: TagStorage
-  /** The names of all repositories, sorted. */
-  repositories(): Promise<readonly string[]>
+/** Where a registry keeps what it holds: who has what in a database, the bytes of blobs as objects. */
+export interface RegistryStorage extends AsyncDisposable {
+  readonly database: Database
+  readonly objects: ObjectStore
+  close(): Promise<void>
 }
 
-/** Blobs belong to a repository: what one repository holds cannot be read through another. */
-export interface BlobStorage {
-  /** The size in bytes, undefined when the repository has no such blob. */
-  size(repository: string, digest: Digest): Promise<number | undefined>
-  /** The bytes from `start` up to and without `end`. */
-  open(repository: string, digest: Digest, range: ByteRange): Bytes
-  /** Gives a blob of the repository `from` to `repository` too. False when there is none. */
-  mount(repository: string, digest: Digest, from: string): Promise<boolean>
-  /** False when there was none. */
-  delete(repository: string, digest: Digest): Promise<boolean>
+/** Keeps everything in this process: for tests and demonstrations. */
+export async function openMemoryStorage(): Promise<RegistryStorage> {
+  return storageOf(await openSqlite(':memory:'), openMemoryObjects())
 }
 
-export interface UploadStorage {
-  create(repository: string): Promise<Upload>
-  find(repository: string, id: string): Promise<Upload | undefined>
+const version = 'katman registry folder 2\n'
+
+/**
+ * Keeps everything in a folder, made when it is not there: `registry.db` and `objects/`. What a client was told is stored
+ * survives a power cut. Several processes of one machine may have it open. Throws `STORAGE_INVALID` for a folder that holds
+ * something else.
+ */
+export async function openFolderStorage(root: string): Promise<RegistryStorage> {
+  await makeFolder(root)
+  await claim(root)
+  const objects = await openFolderObjects(path.join(root, 'objects'))
+  return storageOf(await openSqlite(path.join(root, 'registry.db')), objects)
 }
 
-/** A blob on its way in. Nothing of it can be read before it is committed. */
-export interface Upload {
-  readonly id: string
-  /** How many bytes have arrived. */
-  readonly size: number
-  /** Adds bytes at the end, hashing them. What arrived before `bytes` failed stays. */
-  append(bytes: Bytes, algorithm: DigestAlgorithm): Promise<void>
-  /** Makes the whole a blob if its digest is this; otherwise returns false and changes nothing. */
-  commit(digest: Digest): Promise<boolean>
-  discard(): Promise<void>
+async function storageOf(database: Database, objects: ObjectStore): Promise<RegistryStorage> {
+  try {
+    await migrate(database)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= database.close())
+  return { database, objects, close, [Symbol.asyncDispose]: close }
 }
 
-export interface StoredManifest {
-  readonly digest: Digest
-  readonly mediaType: string
-  /** Exactly what was pushed. */
-  readonly bytes: Uint8Array
-}
-
-export interface ManifestStorage {
-  get(repository: string, digest: Digest): Promise<StoredManifest | undefined>
-  /** `subject` is the manifest this one refers to, if any. */
-  put(repository: string, manifest: StoredManifest, subject: Digest | undefined): Promise<void>
-  /** False when there was none. Tags that point to it are left to the caller. */
-  delete(repository: string, digest: Digest): Promise<boolean>
-  /** The manifests that name `subject` as theirs, whether or not it exists. */
-  referrers(repository: string, subject: Digest): Promise<readonly StoredManifest[]>
-}
-
-export interface TagStorage {
-  get(repository: string, tag: string): Promise<Digest | undefined>
-  set(repository: string, tag: string, digest: Digest): Promise<void>
-  /** False when there was none. */
-  delete(repository: string, tag: string): Promise<boolean>
-  /** All tags, sorted. */
-  list(repository: string): Promise<readonly string[]>
+async function claim(root: string): Promise<void> {
+  const file = path.join(root, 'version')
+  const found = await ifThere(readFile(file, 'utf8'))
+  if (found === undefined) await writeDurably(file, version, root)
+  else if (found !== version) {
+    throw new KatmanError(
+      'STORAGE_INVALID',
+      `${root} was made by another version of the registry`,
+      {
+        hint: 'choose another folder',
+        details: { root, version: found.slice(0, 100) },
+      },
+    )
+  }
 }

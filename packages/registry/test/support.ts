@@ -57,12 +57,13 @@ export async function startRegistry(
     },
     async [Symbol.asyncDispose]() {
       await server.close()
+      await storage.close()
       if (root !== undefined) await rm(root, { recursive: true, force: true })
     },
   }
 }
 
-function openStorage(root: string | undefined): Promise<RegistryStorage> | RegistryStorage {
+function openStorage(root: string | undefined): Promise<RegistryStorage> {
   return root === undefined ? openMemoryStorage() : openFolderStorage(root)
 }
 

@@ -25,7 +25,7 @@ export async function runDemo(context: Context, options: DemoOptions): Promise<n
   const { openMemoryStorage, serveRegistry } = await import('@katman/registry')
   let requests = 0
   const registry = await serveRegistry({
-    storage: openMemoryStorage(),
+    storage: await openMemoryStorage(),
     onRequest: () => void requests++,
   })
   const demo = createStage(context, root)

@@ -55,14 +55,14 @@ async function find(
 }
 
 /** What is known of a manifest without its bytes. */
-interface ManifestFacts {
+export interface ManifestFacts {
   readonly mediaType: string
   readonly artifactType: string | undefined
   readonly subject: Digest | undefined
   readonly size: number
 }
 
-async function findManifestFacts(
+export async function findManifestFacts(
   queries: Queries,
   repositoryId: number,
   digest: Digest,
@@ -86,15 +86,42 @@ async function findManifestFacts(
   )
 }
 
+/** So many digests are asked for at once. */
+const batchSize = 16
+const manyDigests = `SELECT digest FROM manifests WHERE repository_id = ? AND digest IN (${Array(batchSize).fill('?').join(', ')})`
+
+/** Those of the manifests that a repository has. They stay to the end of the transaction. */
+export async function claimManifests(
+  transaction: Transaction,
+  repositoryId: number,
+  digests: readonly Digest[],
+): Promise<ReadonlySet<Digest>> {
+  const found = new Set<Digest>()
+  const lock = transaction.engine === 'postgres' ? ' FOR SHARE' : ''
+  for (let at = 0; at < digests.length; at += batchSize) {
+    const batch = digests.slice(at, at + batchSize)
+    const [first] = batch
+    if (first === undefined) break
+    // One text for every number of digests: the rest repeats the first.
+    const padded = [...batch, ...Array<Digest>(batchSize - batch.length).fill(first)]
+    const rows = await transaction.all<{ readonly digest: Digest }>(`${manyDigests}${lock}`, [
+      repositoryId,
+      ...padded,
+    ])
+    for (const { digest } of rows) found.add(digest)
+  }
+  return found
+}
+
 export interface NewManifest extends ManifestFacts {
   readonly repositoryId: number
   readonly digest: Digest
   readonly bytes: Uint8Array
   /** How a list of referrers shows it; undefined without a subject. */
   readonly descriptor: Descriptor | undefined
-  /** Config and layers that are in this repository. */
+  /** What it names: config and layers of a manifest, and what else an index lists, whether they are there or not. */
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[]
-  /** The entries of an index. */
+  /** The manifests that an index lists. */
   readonly children: readonly Digest[]
   readonly now: number
 }

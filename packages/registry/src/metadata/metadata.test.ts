@@ -155,8 +155,8 @@ describe('uploads', () => {
     expect(await claimUpload(database, read, { holder: 'a', busyUntil: 9 })).toBe(true)
     expect(await claimUpload(database, read, { holder: 'b', busyUntil: 9 })).toBe(false)
     const mine = { ...read, epoch: 1, size: 3, data: Buffer.from('one'), busyUntil: 0 }
-    expect(await saveUpload(database, mine, 2)).toBe(true)
-    expect(await saveUpload(database, { ...mine, epoch: 0 }, 3)).toBe(false)
+    expect(await saveUpload(database, mine, { now: 2 })).toBe(true)
+    expect(await saveUpload(database, { ...mine, epoch: 0 }, { now: 3 })).toBe(false)
     expect(await findUpload(database, 'app', 'u')).toMatchObject({ size: 3, holder: 'a' })
     expect(await findUpload(database, 'other', 'u')).toBeUndefined()
     expect(await listStaleUploads(database, 2, 9)).toEqual([])

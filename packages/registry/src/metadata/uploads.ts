@@ -102,25 +102,43 @@ export async function claimUpload(
   return changed === 1
 }
 
-/** Writes down how far an upload is, for the one who has it. False when another took it. */
+/**
+ * Writes down how far an upload is, for the one who has it; or takes it at the same time, when `before` is the epoch it was
+ * read with. False when another took it.
+ */
 export async function saveUpload(
   queries: Queries,
   { id, epoch, size, data, object, busyUntil }: Omit<UploadRow, 'repository' | 'holder'>,
-  now: number,
+  { now, before = epoch }: { readonly now: number; readonly before?: number },
 ): Promise<boolean> {
   const changed = await queries.run(
-    'UPDATE uploads SET size = ?, data = ?, state = ?, busy_until = ?, updated_at = ? WHERE id = ? AND epoch = ?',
+    `UPDATE uploads SET epoch = ?, size = ?, data = ?, state = ?, busy_until = ?, updated_at = ?
+     WHERE id = ? AND epoch = ?`,
     [
+      epoch,
       size,
       data.byteLength === 0 ? null : data,
       object === undefined ? null : JSON.stringify(object),
       busyUntil,
       now,
       id,
-      epoch,
+      before,
     ],
   )
   return changed === 1
+}
+
+/** Says that the one who has an upload is still there. */
+export async function renewUpload(
+  queries: Queries,
+  { id, epoch }: Pick<UploadRow, 'id' | 'epoch'>,
+  busyUntil: number,
+): Promise<void> {
+  await queries.run('UPDATE uploads SET busy_until = ? WHERE id = ? AND epoch = ?', [
+    busyUntil,
+    id,
+    epoch,
+  ])
 }
 
 /** Forgets an upload, for the one who has it. False when another took it. */

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto'
+import type { Bytes } from '@katman/oci'
+import { claimUpload, renewUpload, saveUpload, type UploadRow } from '../metadata/uploads.ts'
+import type { DistributionContext } from './context.ts'
+import type { IncomingBody } from './incoming-body.ts'
+import type { LiveUpload } from './live-uploads.ts'
+import { otherWriter } from './store-blob.ts'
+import type { UploadHolder } from './upload-holder.ts'
+
+/** An object is written so far before its row says so. */
+const partBytes = 64 * 1024 * 1024
+/** A writer that did not say for so long that it is there is taken for dead. */
+const busyMs = 15_000
+const renewMs = 4000
+const checkpointMs = 30_000
+
+const none = new Uint8Array()
+
+/**
+ * Adds a body to an upload. Returns the row as it is then; when the body fails, what arrived is written down first. Only
+ * who knows the newest row gets so far: everybody else is refused.
+ */
+export async function appendBody(
+  context: DistributionContext,
+  row: UploadRow,
+  body: IncomingBody,
+  live: LiveUpload,
+  holder: UploadHolder,
+): Promise<UploadRow> {
+  live.arriving = () => row.size + body.received
+  // A write that is not surely over would mix with ours.
+  const isFree = row.busyUntil === 0 || (row.holder !== undefined && holder.isGone(row.holder))
+  if (!isFree && row.busyUntil > context.now()) throw otherWriter()
+  const room = row.object === undefined ? context.limits.inlineBytes - row.size : 0
+  const few = await body.whole(Math.max(0, room), Math.min(renewMs, pauseOf(context)))
+  if (few === undefined) {
+    const taken = await take(context, row, holder, isFree)
+    return appendParts(context, taken, body, live)
+  }
+  const saved = few.arrived.byteLength === 0 ? row : await saveFew(context, row, few.arrived, live)
+  if (few.failure !== undefined) throw few.failure
+  return saved
+}
+
+/** All there is goes into the row, in one step: whoever wrote since the row was read wins. */
+async function saveFew(
+  context: DistributionContext,
+  row: UploadRow,
+  arrived: Uint8Array,
+  live: LiveUpload,
+): Promise<UploadRow> {
+  const grown = {
+    ...row,
+    data: Buffer.concat([row.data, arrived]),
+    size: row.size + arrived.byteLength,
+    epoch: row.epoch + 1,
+    busyUntil: 0,
+  }
+  await save(context, grown, row.epoch)
+  live.hash?.update(arrived)
+  live.epoch = grown.epoch
+  live.size = grown.size
+  return grown
+}
+
+/** Makes this process the only one that writes to the object. */
+async function take(
+  { database, now, objects }: DistributionContext,
+  row: UploadRow,
+  holder: UploadHolder,
+  isFree: boolean,
+): Promise<UploadRow> {
+  const busyUntil = now() + busyMs
+  const isOurs = await database.transaction(
+    (transaction) => claimUpload(transaction, row, { holder: holder.name, busyUntil }),
+    { isDurable: false },
+  )
+  if (!isOurs) throw otherWriter()
+  const taken = { ...row, epoch: row.epoch + 1, busyUntil, holder: holder.name }
+  if (isFree || row.object === undefined) return taken
+  // The one before may only be slow, and write once more: it keeps the object, we go on with a copy.
+  const { upload, failure } = await objects.append(
+    await objects.begin(randomUUID()),
+    objects.readUpload(row.object),
+  )
+  if (failure !== undefined) throw failure
+  await objects.abort(row.object)
+  return { ...taken, object: upload }
+}
+
+async function appendParts(
+  context: DistributionContext,
+  taken: UploadRow,
+  body: IncomingBody,
+  live: LiveUpload,
+): Promise<UploadRow> {
+  const { database, now, objects } = context
+  let row = taken
+  const renewal = setInterval(() => {
+    renewUpload(database, row, now() + busyMs).catch(() => undefined)
+  }, renewMs).unref()
+  try {
+    let object = row.object ?? (await objects.begin(randomUUID()))
+    let bytes: Bytes = hashed(body.part(partBytes, pauseOf(context)), live, row.data)
+    for (;;) {
+      const result = await objects.append(object, bytes)
+      object = result.upload
+      const isLast = body.isDone || result.failure !== undefined
+      // The store did not keep all that was hashed.
+      if (object.size !== live.size) live.hash = undefined
+      live.size = object.size
+      live.epoch = row.epoch
+      row = {
+        ...row,
+        object,
+        size: object.size,
+        data: none,
+        busyUntil: isLast ? 0 : now() + busyMs,
+      }
+      await save(context, row)
+      if (result.failure !== undefined) throw result.failure
+      if (isLast) return row
+      bytes = hashed(body.part(partBytes, pauseOf(context)), live, none)
+    }
+  } finally {
+    clearInterval(renewal)
+  }
+}
+
+/** `before` was hashed when it came. */
+async function* hashed(chunks: Bytes, live: LiveUpload, before: Uint8Array): Bytes {
+  if (before.byteLength > 0) yield before
+  for await (const chunk of chunks) {
+    live.hash?.update(chunk)
+    live.size += chunk.byteLength
+    yield chunk
+  }
+}
+
+async function save(
+  { database, now }: DistributionContext,
+  row: UploadRow,
+  before = row.epoch,
+): Promise<void> {
+  const isOurs = await database.transaction(
+    (transaction) => saveUpload(transaction, row, { now: now(), before }),
+    { isDurable: false },
+  )
+  if (!isOurs) throw otherWriter()
+}
+
+function pauseOf({ objects }: DistributionContext): number {
+  return objects.checkpointMs ?? checkpointMs
+}

@@ -1,0 +1,75 @@
+import type { ChangeKind, ChangeListener, Pull, Repository } from '../change.ts'
+import type { Database, Transaction } from '../database/database.ts'
+import { ensureRepository } from '../metadata/repositories.ts'
+import type { ObjectStore } from '../object-store.ts'
+
+/** What the handlers of the distribution API work with. */
+export interface DistributionContext {
+  readonly database: Database
+  readonly objects: ObjectStore
+  /** Told of each change inside its transaction, one after the other. */
+  readonly listeners: readonly ChangeListener[]
+  readonly onPull: (pull: Pull) => void
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly limits: DistributionLimits
+  /** Whether manifests may name blobs and manifests that are not in the repository. */
+  readonly allowSparse: boolean
+  /** Sends clients to the object store itself for blobs, where it has addresses for them. */
+  readonly redirects: Redirects | undefined
+}
+
+export interface Redirects {
+  /** How long an address is good for. */
+  readonly expiresSeconds: number
+}
+
+export interface DistributionLimits {
+  /** Of a manifest. Default 4 MiB. */
+  readonly manifestBytes: number
+  /** Blobs of at most so many bytes are kept in the database. Default 64 KiB. */
+  readonly inlineBytes: number
+  /** How long a blob stays that no manifest names yet. Default 24 hours. */
+  readonly leaseMs: number
+  /** Tags, repositories or referrers on a page. Default 1000. */
+  readonly pageEntries: number
+}
+
+export const defaultLimits: DistributionLimits = {
+  manifestBytes: 4 * 1024 * 1024,
+  inlineBytes: 64 * 1024,
+  leaseMs: 24 * 3_600_000,
+  pageEntries: 1000,
+}
+
+/** Who asks for a change, and when. */
+export interface Asked {
+  readonly actor: string | undefined
+  readonly at: number
+}
+
+/** A repository inside the transaction that changes it. */
+export interface Writing {
+  readonly transaction: Transaction
+  readonly repository: Repository
+  /** Tells all listeners, one after the other; the first refusal undoes the whole. */
+  readonly tell: (change: ChangeKind) => Promise<void>
+}
+
+/** Changes a repository, which begins to exist with it. Nothing is changed when `work` rejects. */
+export function changeRepository<T>(
+  context: DistributionContext,
+  name: string,
+  { actor, at }: Asked,
+  work: (writing: Writing) => Promise<T>,
+): Promise<T> {
+  return context.database.transaction(async (transaction) => {
+    const { repository, isNew } = await ensureRepository(transaction, name, at)
+    const tell = async (change: ChangeKind): Promise<void> => {
+      const whole = { ...change, repository, actor, at }
+      for (const listener of context.listeners) await listener(transaction, whole)
+    }
+    if (isNew) await tell({ kind: 'repository-created' })
+    return work({ transaction, repository, tell })
+  })
+}
