@@ -26,7 +26,7 @@ async function serve(
   known: Login | undefined,
 ): Promise<AuthedRegistry> {
   const server = await serveRegistry({
-    storage: openMemoryStorage(),
+    storage: await openMemoryStorage(),
     ...(auth === undefined ? {} : { auth }),
   })
   return { host: server.host, login: known, [Symbol.asyncDispose]: () => server.close() }

@@ -1,6 +1,8 @@
 import path from 'node:path'
 import { type Gate, openGate, type Visitor } from './access.ts'
 import { openAccounts } from './accounts/accounts-part.ts'
+import type { ChangeListener } from './change.ts'
+import { createContext, type DistributionOptions } from './distribution/context.ts'
 import { makeFolder } from './durable-file.ts'
 import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
@@ -64,22 +66,26 @@ export async function openRegistry(
       folder === undefined
         ? openMemoryObjects()
         : await openFolderObjects(path.join(folder, 'objects'))
-    const foundation: Foundation = { database, options, now, warn }
+    const tell: ChangeListener = async (transaction, change) => {
+      for (const part of parts)
+        for (const listener of part.listeners ?? []) await listener(transaction, change)
+    }
+    const core: DistributionOptions = {
+      database,
+      objects,
+      listeners: [tell],
+      onPull(pull) {
+        for (const part of parts) part.onPull?.(pull)
+      },
+      allowSparse: options.allowSparse ?? false,
+      now,
+    }
+    const foundation: Foundation = { database, core: createContext(core), options, now, warn }
     for (const open of partOpeners) parts.push(await open(foundation))
 
     const gate = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate
     const faces = parts.flatMap((part) => part.faces ?? [])
-    const registry = createRegistry({
-      database,
-      objects,
-      gate: notingGate(gate),
-      faces,
-      listeners: parts.flatMap((part) => part.listeners ?? []),
-      onPull(pull) {
-        for (const part of parts) part.onPull?.(pull)
-      },
-      now,
-    })
+    const registry = createRegistry({ ...core, gate: notingGate(gate), faces })
     return {
       database,
       handle: (request) => registry.handle(request),

@@ -1,6 +1,7 @@
 import type { Gate } from './access.ts'
 import type { ChangeListener, Pull } from './change.ts'
 import type { Database } from './database/database.ts'
+import type { DistributionContext } from './distribution/context.ts'
 import type { Face } from './face.ts'
 import type { JobKind } from './jobs/job.ts'
 import type { RegistryOptions } from './registry-options.ts'
@@ -8,6 +9,8 @@ import type { RegistryOptions } from './registry-options.ts'
 /** What every part of a registry is built on. */
 export interface Foundation {
   readonly database: Database
+  /** What the distribution API works with, for parts that store and remove as it does: what they change is told to all. */
+  readonly core: DistributionContext
   readonly options: RegistryOptions
   /** Milliseconds since 1970. */
   readonly now: () => number

@@ -13,6 +13,8 @@ export interface RegistryOptions {
   readonly publicUrl?: string
   /** Everybody may do everything. Default false. */
   readonly isOpen?: boolean
+  /** Whether manifests may name layers and manifests that nobody pushed. Default false. */
+  readonly allowSparse?: boolean
   /** Who may come in, when the registry is not open. */
   readonly access?: AccessOptions
   /** When what is deleted. */

@@ -1,15 +1,7 @@
 import { type Gate, needOf, openGate, type Visitor } from './access.ts'
-import type { ChangeListener, Pull } from './change.ts'
-import type { Database } from './database/database.ts'
 import { deleteBlob, describeBlob, readBlob } from './distribution/blobs.ts'
 import { listRepositories } from './distribution/catalog.ts'
-import {
-  type Asked,
-  defaultLimits,
-  type DistributionContext,
-  type DistributionLimits,
-  type Redirects,
-} from './distribution/context.ts'
+import { type Asked, createContext, type DistributionOptions } from './distribution/context.ts'
 import { deleteManifest } from './distribution/delete-manifest.ts'
 import { putManifest, readManifest } from './distribution/manifests.ts'
 import { listReferrers } from './distribution/referrers.ts'
@@ -17,7 +9,6 @@ import { listTags } from './distribution/tag-list.ts'
 import { createUploadHandlers } from './distribution/uploads.ts'
 import type { Face } from './face.ts'
 import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
-import type { ObjectStore } from './object-store.ts'
 import { Refusal, refusalResponse } from './refusal.ts'
 import { parseRoute, type Route } from './route.ts'
 import { searchRepositories } from './search.ts'
@@ -27,25 +18,11 @@ export interface Registry {
   handle(request: RegistryRequest): Promise<RegistryResponse>
 }
 
-export interface CreateRegistryOptions {
-  /** With its tables up to date. */
-  readonly database: Database
-  readonly objects: ObjectStore
+export interface CreateRegistryOptions extends DistributionOptions {
   /** Default: everybody may do everything. */
   readonly gate?: Gate
   /** Answer the paths beside the distribution API. */
   readonly faces?: readonly Face[]
-  /** Told of each change inside its transaction. */
-  readonly listeners?: readonly ChangeListener[]
-  /** Told of each manifest that was asked for. Must not throw. */
-  readonly onPull?: (pull: Pull) => void
-  /** Default: the registry sends blobs itself. */
-  readonly redirects?: Redirects
-  /** Whether manifests may name what is not in their repository. Default false: a push that lost a layer is noticed. */
-  readonly allowSparse?: boolean
-  readonly limits?: Partial<DistributionLimits>
-  /** Milliseconds since 1970. Default: the clock. */
-  readonly now?: () => number
 }
 
 const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
@@ -62,17 +39,9 @@ const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
 
 /** The distribution API (distribution-spec 1.1 and what its main branch adds) for whatever listens. */
 export function createRegistry(options: CreateRegistryOptions): Registry {
-  const { database, faces = [], gate = openGate, now = Date.now } = options
-  const context: DistributionContext = {
-    database,
-    objects: options.objects,
-    listeners: options.listeners ?? [],
-    onPull: options.onPull ?? (() => undefined),
-    now,
-    limits: { ...defaultLimits, ...options.limits },
-    allowSparse: options.allowSparse ?? false,
-    redirects: options.redirects,
-  }
+  const { faces = [], gate = openGate } = options
+  const context = createContext(options)
+  const { database, now } = context
   const uploads = createUploadHandlers(context)
 
   async function answer(request: RegistryRequest): Promise<RegistryResponse> {

@@ -19,12 +19,12 @@ export interface DistributionContext {
   readonly redirects: Redirects | undefined
 }
 
-export interface Redirects {
+interface Redirects {
   /** How long an address is good for. */
   readonly expiresSeconds: number
 }
 
-export interface DistributionLimits {
+interface DistributionLimits {
   /** Of a manifest. Default 4 MiB. */
   readonly manifestBytes: number
   /** Blobs of at most so many bytes are kept in the database. Default 64 KiB. */
@@ -35,11 +35,41 @@ export interface DistributionLimits {
   readonly pageEntries: number
 }
 
-export const defaultLimits: DistributionLimits = {
+const defaultLimits: DistributionLimits = {
   manifestBytes: 4 * 1024 * 1024,
   inlineBytes: 64 * 1024,
   leaseMs: 24 * 3_600_000,
   pageEntries: 1000,
+}
+
+export interface DistributionOptions {
+  /** With its tables up to date. */
+  readonly database: Database
+  readonly objects: ObjectStore
+  /** Told of each change inside its transaction. */
+  readonly listeners?: readonly ChangeListener[]
+  /** Told of each manifest that was asked for. Must not throw. */
+  readonly onPull?: (pull: Pull) => void
+  /** Default: the registry sends blobs itself. */
+  readonly redirects?: Redirects | undefined
+  /** Whether manifests may name what is not in their repository. Default false: a push that lost a layer is noticed. */
+  readonly allowSparse?: boolean
+  readonly limits?: Partial<DistributionLimits>
+  /** Milliseconds since 1970. Default: the clock. */
+  readonly now?: () => number
+}
+
+export function createContext(options: DistributionOptions): DistributionContext {
+  return {
+    database: options.database,
+    objects: options.objects,
+    listeners: options.listeners ?? [],
+    onPull: options.onPull ?? (() => undefined),
+    now: options.now ?? Date.now,
+    limits: { ...defaultLimits, ...options.limits },
+    allowSparse: options.allowSparse ?? false,
+    redirects: options.redirects,
+  }
 }
 
 /** Who asks for a change, and when. */

@@ -5,7 +5,7 @@ import { createPullCounter } from './pull-counter.ts'
 import { recordImages } from './record-images.ts'
 
 /** Docker Hub's face: what a repository is, what its tags hold, how often it was pulled. */
-export function openHub({ database, options, now, warn }: Foundation): Part {
+export function openHub({ database, options, now, warn }: Omit<Foundation, 'core'>): Part {
   const counter = createPullCounter(database, {
     onFailure: (error) =>
       warn(

@@ -1,6 +1,12 @@
 import type { Bytes, Descriptor, Digest } from '@katman/oci'
 import type { ByteRange } from '../object-store.ts'
-import type { StoredManifest } from '../storage.ts'
+
+interface StoredManifest {
+  readonly digest: Digest
+  readonly mediaType: string
+  /** Exactly what was pushed. */
+  readonly bytes: Uint8Array
+}
 
 /**
  * What the registry holds, for its own work: the cache, replication, imports. Rights were checked before. Everything that
