@@ -83,12 +83,20 @@ export async function openRegistry(
     const foundation: Foundation = { database, core: createContext(core), options, now, warn }
     for (const open of partOpeners) parts.push(await open(foundation))
 
-    const gate = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate
+    const chosen = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate
+    const gate = parts.reduce(
+      (inner, { wrap }) => wrap?.guardGate(inner) ?? inner,
+      notingGate(chosen),
+    )
     const faces = parts.flatMap((part) => part.faces ?? [])
-    const registry = createRegistry({ ...core, gate: notingGate(gate), faces })
+    const registry = createRegistry({ ...core, gate, faces })
+    const handle = parts.reduce<Registry['handle']>(
+      (inner, { wrap }) => wrap?.guardAnswers(inner) ?? inner,
+      (request) => registry.handle(request),
+    )
     return {
       database,
-      handle: (request) => registry.handle(request),
+      handle,
       async start() {
         for (const part of parts) await part.start?.()
         const jobs = createJobRunner(

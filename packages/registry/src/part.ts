@@ -4,6 +4,7 @@ import type { Database } from './database/database.ts'
 import type { DistributionContext } from './distribution/context.ts'
 import type { Face } from './face.ts'
 import type { JobKind } from './jobs/job.ts'
+import type { Registry } from './registry.ts'
 import type { RegistryOptions } from './registry-options.ts'
 
 /** What every part of a registry is built on. */
@@ -29,6 +30,11 @@ export interface Part {
   readonly faces?: readonly Face[]
   /** Decides who may do what. The last part that has one counts. */
   readonly gate?: Gate
+  /** Stands around the gate and around every answer, of whatever part they are. */
+  readonly wrap?: {
+    guardGate(gate: Gate): Gate
+    guardAnswers(handle: Registry['handle']): Registry['handle']
+  }
   /** Work it queues, or that is due again and again: done in one thread of a server, beside other replicas. */
   readonly jobs?: readonly JobKind[]
   /** Told of every pull after its answer; counts in memory and never throws. */

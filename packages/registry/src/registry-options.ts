@@ -1,6 +1,7 @@
 import type { AccessOptions } from './accounts/access-options.ts'
 import type { CleanupOptions } from './cleanup/cleanup-options.ts'
 import type { EventOptions } from './events/events.ts'
+import type { HubOptions } from './hub/hub.ts'
 
 /**
  * How a registry is set up. Plain data: a server hands it to its threads. Each part has one section of its own, and reads nothing
@@ -22,6 +23,7 @@ export interface RegistryOptions {
   /** What may be reached although somebody else named it: webhooks, identity providers, upstreams. */
   readonly outbound?: OutboundOptions
   readonly events?: EventOptions
+  readonly hub?: HubOptions
 }
 
 interface OutboundOptions {

@@ -1,9 +1,11 @@
 import { mediaTypes } from '@katman/oci'
 import { expect, it } from 'vitest'
-import type { Database, Face, Pull, Repository } from '../src/index.ts'
+import type { Database, Face, Need, Pull, Repository } from '../src/index.ts'
 import { migrate } from '../src/index.ts'
 import { openHub } from '../src/hub/hub.ts'
 import type { Part } from '../src/part.ts'
+import type { RegistryOptions } from '../src/registry-options.ts'
+import { Refusal } from '../src/refusal.ts'
 import type { OpenDatabase } from './databases.ts'
 import { createSeed, type Seed } from './seed.ts'
 
@@ -21,6 +23,8 @@ interface AskOptions {
   readonly body?: unknown
   /** Nobody when undefined. */
   readonly account?: string | undefined
+  /** What may be done. Default: everything. */
+  readonly may?: (need: Need) => boolean
   /** What may be seen. Default: everything. */
   readonly sees?: (repository: string) => boolean
 }
@@ -37,13 +41,16 @@ type Body = Facts & {
   readonly images: readonly Facts[]
 }
 
-async function openTestHub(open: OpenDatabase): Promise<Hub> {
+async function openTestHub(
+  open: OpenDatabase,
+  options: RegistryOptions = { isOpen: true },
+): Promise<Hub> {
   const database = await open()
   await migrate(database)
   let now = (): number => 0
   const part = openHub({
     database,
-    options: { publicUrl: 'https://hub.test' },
+    options: { publicUrl: 'https://hub.test', ...options },
     now: () => now(),
     warn: () => undefined,
   })
@@ -76,7 +83,7 @@ async function openTestHub(open: OpenDatabase): Promise<Hub> {
 async function ask(
   face: Face,
   target: string,
-  { method = 'GET', body, account, sees = () => true }: AskOptions = {},
+  { method = 'GET', body, account, may = () => true, sees = () => true }: AskOptions = {},
 ): Promise<Answer> {
   const url = new URL(target, 'https://hub.test')
   const answered = await face(
@@ -89,7 +96,10 @@ async function ask(
         if (body !== undefined) yield Buffer.from(JSON.stringify(body))
       })(),
     },
-    async () => ({ account, may: () => true, maySee: sees }),
+    async (need) => {
+      if (!may(need)) throw new Refusal(403, 'DENIED', 'denied')
+      return { account, may, maySee: sees }
+    },
   )
   if (answered === undefined) return { status: 0, body: readBody('') }
   const text = Buffer.from((answered.body as Uint8Array | undefined) ?? '').toString()
@@ -344,5 +354,84 @@ export function hubSuite(open: OpenDatabase): void {
     await hub.ask('/v2/repositories/b/redis/stars/', { method: 'DELETE', account: 'ada' })
     const { body } = await hub.ask('/v2/repositories/b/redis/', { account: 'ada' })
     expect(body).toMatchObject({ star_count: 1, has_starred: false })
+  })
+
+  it('keeps what people write about a repository as they wrote it', async () => {
+    await using hub = await openTestHub(open)
+    await hub.seed.repository('team/app')
+    const text = '<script>alert(1)</script> "quoted" \u202e'
+    const changed = await hub.ask('/v2/repositories/team/app/', {
+      method: 'PATCH',
+      account: 'ada',
+      body: {
+        description: text,
+        full_description: `# ${text}`,
+        categories: ['Databases & storage', { name: 'Web', slug: 'ignored' }],
+      },
+    })
+    expect(changed.status).toBe(200)
+    const { body } = await hub.ask('/v2/repositories/team/app/')
+    expect(body).toMatchObject({
+      description: text,
+      full_description: `# ${text}`,
+      categories: [
+        { name: 'Databases & storage', slug: 'databases-and-storage' },
+        { name: 'Web', slug: 'web' },
+      ],
+    })
+    const shorter = { method: 'PATCH', body: { full_description: 'new', registry: 'here' } }
+    await hub.ask('/v2/repositories/team/app', shorter)
+    expect((await hub.ask('/v2/repositories/team/app')).body).toMatchObject({
+      description: text,
+      full_description: 'new',
+    })
+    for (const wrong of [
+      { description: 'x'.repeat(101) },
+      { full_description: 'x'.repeat(25_001) },
+      { categories: ['a', 'b', 'c', 'd'] },
+      { categories: ['!'] },
+      { badge: 'gold' },
+      { is_private: true },
+      { pull_count: 1_000_000 },
+    ]) {
+      const answer = await hub.ask('/v2/repositories/team/app', { method: 'PATCH', body: wrong })
+      expect(answer.status).toBe(400)
+    }
+  })
+
+  it('lets only those change it who administer the repository, and badges only those of the registry', async () => {
+    await using hub = await openTestHub(open)
+    await hub.seed.repository('team/app')
+    const change = { method: 'PATCH', body: { description: 'x' } }
+    const pullsOnly = (need: Need): boolean =>
+      typeof need === 'object' && 'actions' in need && !need.actions.includes('admin')
+    const refused = hub.ask('/v2/repositories/team/app', { ...change, may: pullsOnly })
+    await expect(refused).rejects.toThrow('denied')
+    const badge = { method: 'PATCH', body: { badge: 'verified_publisher' } }
+    const owns = (need: Need): boolean => need !== 'system'
+    const unbadged = hub.ask('/v2/repositories/team/app', { ...badge, may: owns })
+    await expect(unbadged).rejects.toThrow('only who administers the registry')
+    expect((await hub.ask('/v2/repositories/team/app', badge)).body['badge']).toBe(
+      'verified_publisher',
+    )
+  })
+
+  it('makes a repository public and private', async () => {
+    await using hub = await openTestHub(open, {})
+    await hub.seed.repository('app')
+    const privacy = async (): Promise<unknown> =>
+      (await hub.ask('/v2/repositories/library/app')).body['is_private']
+    expect(await privacy()).toBe(true)
+    for (const isPrivate of [false, true]) {
+      const body = { is_private: isPrivate }
+      await hub.ask('/v2/repositories/library/app', { method: 'PATCH', account: 'ada', body })
+      hub.seed.now += 60_000
+      expect(await privacy()).toBe(isPrivate)
+    }
+    const log = await hub.database.all('SELECT actor, action, detail FROM audit_log ORDER BY id')
+    expect(log).toEqual([
+      { actor: 'ada', action: 'repository.change', detail: 'public' },
+      { actor: 'ada', action: 'repository.change', detail: 'private' },
+    ])
   })
 }

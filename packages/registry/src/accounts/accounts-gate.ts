@@ -2,6 +2,7 @@ import type { Gate, Need, Visitor } from '../access.ts'
 import type { AddressOf } from '../address.ts'
 import type { Database } from '../database/database.ts'
 import type { RegistryRequest } from '../http.ts'
+import { answerHubLogin } from '../hub/hub-login.ts'
 import { Refusal } from '../refusal.ts'
 import { type Authenticator, readBasic } from './authenticator.ts'
 import { type Identity, mayDo } from './identity.ts'
@@ -43,7 +44,8 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
     }
     const credentials = readBasic(header)
     if (credentials !== undefined) return authenticator.logIn(credentials, request.client)
-    const [, token] = /^bearer (\S+)$/i.exec(header) ?? []
+    // Clients of Docker Hub's API say JWT.
+    const [, token] = /^(?:bearer|jwt) (\S+)$/i.exec(header) ?? []
     if (token === undefined) return undefined
     return (await authenticator.byBearer(token)) ?? identifyBySignedToken(token)
   }
@@ -86,7 +88,8 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
       throw new Refusal(403, 'DENIED', 'requested access to the resource is denied')
     },
     async handle(request) {
-      return request.path === tokenPath ? answerTokenRequest(request, options) : undefined
+      if (request.path === tokenPath) return answerTokenRequest(request, options)
+      return answerHubLogin(request, options)
     },
   }
 }

@@ -3,12 +3,20 @@ import type { Need, Visitor } from '../access.ts'
 import type { Database } from '../database/database.ts'
 import type { Face } from '../face.ts'
 import { json, type RegistryRequest, type RegistryResponse } from '../http.ts'
+import { Refusal } from '../refusal.ts'
 import { isRepositoryName } from '../route.ts'
+import { editRepository } from './edit-repository.ts'
 import { findRepository, type FoundRepository } from './find-repository.ts'
 import { HubError, hubErrorResponse, objectNotFound } from './hub-error.ts'
 import { type HubRoute, parseHubRoute } from './hub-route.ts'
 import { pageOf, readPaging } from './paging.ts'
-import { listNamespace, readPages, showListed, showRepository } from './repositories.ts'
+import {
+  type IsPrivate,
+  listNamespace,
+  readPage,
+  showListed,
+  showRepository,
+} from './repositories.ts'
 import { searchPages, showFound } from './search.ts'
 import { hasStar, setStar } from './stars.ts'
 import { getHubTag, listHubTags } from './tags.ts'
@@ -18,6 +26,10 @@ export interface HubFaceOptions {
   readonly addressOf: AddressOf
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** Whether everybody may do everything. */
+  readonly isOpen: boolean
+  /** Which repositories only some may pull from, as it is now. */
+  readonly readPrivacy: () => Promise<IsPrivate>
 }
 
 interface Call extends HubFaceOptions {
@@ -34,23 +46,30 @@ export function createHubFace(options: HubFaceOptions): Face {
       return await answer(route, { ...options, request, admit })
     } catch (error) {
       if (error instanceof HubError) return hubErrorResponse(error)
+      // What is wrong with a request is told as Docker Hub tells it.
+      if (error instanceof Refusal && (error.status === 400 || error.status === 413)) {
+        return hubErrorResponse(new HubError(error.status, error.message))
+      }
       throw error
     }
   }
 }
 
+const readMethods = ['GET', 'HEAD']
+const methods: Readonly<Record<HubRoute['kind'], readonly string[]>> = {
+  repositories: readMethods,
+  repository: [...readMethods, 'PATCH'],
+  tags: readMethods,
+  tag: readMethods,
+  stars: ['POST', 'DELETE'],
+  search: readMethods,
+}
+
 async function answer(route: HubRoute, call: Call): Promise<RegistryResponse> {
-  const { request } = call
-  const isRead = request.method === 'GET' || request.method === 'HEAD'
-  const isStar = route.kind === 'stars'
-  const mayBe = isStar ? request.method === 'POST' || request.method === 'DELETE' : isRead
-  if (!mayBe) {
-    const { body } = json(405, { message: 'method not allowed', errinfo: {} })
-    return {
-      status: 405,
-      headers: { allow: isStar ? 'POST, DELETE' : 'GET, HEAD' },
-      ...(body === undefined ? {} : { body }),
-    }
+  const allowed = methods[route.kind]
+  if (!allowed.includes(call.request.method)) {
+    const response = json(405, { message: 'method not allowed', errinfo: {} })
+    return { ...response, headers: { ...response.headers, allow: allowed.join(', ') } }
   }
   switch (route.kind) {
     case 'repositories':
@@ -73,6 +92,7 @@ async function answer(route: HubRoute, call: Call): Promise<RegistryResponse> {
 async function answerNamespace(namespace: string, call: Call): Promise<RegistryResponse> {
   const { request, database } = call
   const visitor = await call.admit('search')
+  const isPrivate = await call.readPrivacy()
   const paging = readPaging(request)
   const { count, rows } = await listNamespace(
     database,
@@ -86,7 +106,10 @@ async function answerNamespace(namespace: string, call: Call): Promise<RegistryR
   )
   return json(
     200,
-    pageOf(request, call.addressOf(request), paging, { count, results: rows.map(showListed) }),
+    pageOf(request, call.addressOf(request), paging, {
+      count,
+      results: rows.map((row) => showListed(row, isPrivate)),
+    }),
   )
 }
 
@@ -112,17 +135,25 @@ async function answerSearch(call: Call): Promise<RegistryResponse> {
 }
 
 async function answerRepository(name: string, call: Call): Promise<RegistryResponse> {
+  const { request, database, isOpen } = call
   const { repository, visitor } = await enter(name, call)
-  const [row] = await readPages(call.database, [repository.id])
+  if (request.method === 'PATCH') {
+    const admin = await call.admit({ repository: repository.name, actions: ['admin'] })
+    await editRepository(database, repository, { request, visitor: admin, isOpen, now: call.now() })
+  }
+  const row = await readPage(database, repository.id)
   if (row === undefined) throw objectNotFound(name)
   const permissions = {
     read: true,
     write: visitor.may({ repository: repository.name, actions: ['pull', 'push'] }),
-    admin: visitor.may({ repository: repository.name, actions: ['delete'] }),
+    admin: visitor.may({ repository: repository.name, actions: ['admin'] }),
   }
   return json(
     200,
-    showRepository(row, permissions, await hasStar(call.database, repository.id, visitor.account)),
+    showRepository(row, permissions, {
+      hasStarred: await hasStar(database, repository.id, visitor.account),
+      isPrivate: await call.readPrivacy(),
+    }),
   )
 }
 

@@ -1,4 +1,5 @@
 import type { Queries } from '../database/database.ts'
+import { parseCategories } from './edit-repository.ts'
 import { isOfficial, splitName } from './find-repository.ts'
 import { HubError } from './hub-error.ts'
 import { allIn, listMarks } from './in-list.ts'
@@ -19,14 +20,18 @@ export interface RepositoryPage {
   readonly pushed_at: number | null
 }
 
-/** What is known of some repositories, in the order of their ids given. */
+/** All that is known of one. */
+export function readPage(queries: Queries, id: number): Promise<RepositoryPage | undefined> {
+  return queries.get<RepositoryPage>(onePage, [id])
+}
+
+/** What is known of some repositories, in the order of their ids given, without the long descriptions. */
 export async function readPages(
   queries: Queries,
   ids: readonly number[],
 ): Promise<readonly RepositoryPage[]> {
-  const rows = new Map(
-    (await allIn<RepositoryPage>(queries, pages, [], ids)).map((row) => [row.id, row]),
-  )
+  const found = await allIn<RepositoryPage>(queries, somePages, [], ids)
+  const rows = new Map(found.map((row) => [row.id, row]))
   return ids.flatMap((id) => rows.get(id) ?? [])
 }
 
@@ -49,8 +54,11 @@ export async function listNamespace(
   return { count: seen.length, rows: await readPages(queries, ids) }
 }
 
+/** Whether only some may pull from a repository of this name. */
+export type IsPrivate = (repository: string) => boolean
+
 /** A repository in a list. */
-export function showListed(row: RepositoryPage): object {
+export function showListed(row: RepositoryPage, isPrivate: IsPrivate): object {
   const { namespace, name } = splitName(row.name)
   return {
     name,
@@ -59,7 +67,7 @@ export function showListed(row: RepositoryPage): object {
     status: 1,
     status_description: 'active',
     description: row.description,
-    is_private: false,
+    is_private: isPrivate(row.name),
     star_count: row.star_count,
     pull_count: row.pull_count,
     last_updated: shownTime(row.pushed_at ?? row.created_at),
@@ -68,7 +76,7 @@ export function showListed(row: RepositoryPage): object {
     affiliation: '',
     media_types: [],
     content_types: ['image'],
-    categories: readCategories(row),
+    categories: parseCategories(row.categories),
     is_automated: false,
     is_official: badgeOf(row) === 'official',
     badge: badgeOf(row),
@@ -80,12 +88,12 @@ export function showListed(row: RepositoryPage): object {
 export function showRepository(
   row: RepositoryPage,
   may: { readonly read: boolean; readonly write: boolean; readonly admin: boolean },
-  hasStarred: boolean,
+  { hasStarred, isPrivate }: { readonly hasStarred: boolean; readonly isPrivate: IsPrivate },
 ): object {
   const { namespace } = splitName(row.name)
   return {
     user: namespace,
-    ...showListed(row),
+    ...showListed(row, isPrivate),
     hub_user: namespace,
     has_starred: hasStarred,
     collaborator_count: 0,
@@ -96,15 +104,12 @@ export function showRepository(
 
 /** `official`, another one that was given to it, or none. */
 export function badgeOf({ name, badge }: Pick<RepositoryPage, 'name' | 'badge'>): string | null {
-  return badge ?? (isOfficial(splitName(name).namespace) ? 'official' : null)
+  if (badge !== null) return badge === 'none' ? null : badge
+  return isOfficial(splitName(name).namespace) ? 'official' : null
 }
 
-function readCategories({ categories }: RepositoryPage): unknown {
-  return JSON.parse(categories)
-}
-
-const columns = `r.id, r.name, r.created_at,
-  COALESCE(p.description, '') AS description, COALESCE(p.full_description, '') AS full_description,
+const columns = (fullDescription: string): string => `r.id, r.name, r.created_at,
+  COALESCE(p.description, '') AS description, ${fullDescription} AS full_description,
   COALESCE(p.categories, '[]') AS categories, p.badge,
   COALESCE(c.count, 0) AS pull_count, c.last_at AS pulled_at,
   (SELECT COUNT(*) FROM stars s WHERE s.repository_id = r.id) AS star_count,
@@ -114,7 +119,9 @@ const tables = `repositories r
   LEFT JOIN repository_pages p ON p.repository_id = r.id
   LEFT JOIN pulls c ON c.repository_id = r.id AND c.target = ''`
 
-const pages = `SELECT ${columns} FROM ${tables} WHERE r.id IN (${listMarks})`
+const somePages = `SELECT ${columns("''")} FROM ${tables} WHERE r.id IN (${listMarks})`
+
+const onePage = `SELECT ${columns("COALESCE(p.full_description, '')")} FROM ${tables} WHERE r.id = ?`
 
 /** Where both `nginx` and `library/nginx` are, the second is the one of this name. */
 const ofNamespace = (key: string, order: string): string => `
