@@ -2,6 +2,7 @@ import { artifactCommands } from './artifact-commands.ts'
 import { type Command, type CommandGroup, defineCommand } from './command.ts'
 import { manifestCommands } from './manifest-commands.ts'
 import { platformsFlag } from './platform-list.ts'
+import { registryAdminCommands, registryAdminGroups } from './registry-admin-commands.ts'
 import { registryCommands } from './registry-commands.ts'
 import { signCommands } from './sign-commands.ts'
 import {
@@ -23,6 +24,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { path: ['buildx'], summary: 'Build tools' },
   { path: ['buildx', 'imagetools'], summary: 'Work on images in registries' },
   { path: ['registry'], summary: 'Serve and manage a registry' },
+  ...registryAdminGroups,
   { path: ['system'], summary: 'Manage the store' },
 ]
 
@@ -342,6 +344,7 @@ export const commands: readonly Command[] = [
   ...artifactCommands,
   ...signCommands,
   ...registryCommands,
+  ...registryAdminCommands,
   defineCommand({
     path: ['login'],
     usage: '[OPTIONS] [SERVER]',

@@ -1,4 +1,5 @@
 export { inBlock, isIpAddress, isPrivateAddress } from './address.ts'
+export type { ApiRequest, ApiResponse } from './ask-api.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { type Credential, type CredentialSource, noCredentials } from './credential.ts'
 export type { StorableCredential } from './credential-helper.ts'

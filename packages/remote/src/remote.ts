@@ -1,4 +1,5 @@
 import type { Bytes, Digest } from '@katman/oci'
+import { type ApiRequest, type ApiResponse, askApi } from './ask-api.ts'
 import { isLoopbackHost, isIpAddress, inBlock } from './address.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { CredentialSource } from './credential.ts'
@@ -76,6 +77,11 @@ export interface Remote extends AsyncDisposable {
     readonly limit: number
     readonly signal?: AbortSignal | undefined
   }): Promise<readonly SearchResult[]>
+  /**
+   * Asks an API that a registry (`host[:port]`) has beside the distribution API, with the password that is kept for it.
+   * Nothing is tried twice. Throws `UNAUTHORIZED`, `REGISTRY_BLOCKED`, `RESPONSE_INVALID` and network errors.
+   */
+  ask(question: ApiRequest & { readonly registry: string }): Promise<ApiResponse>
   /** The repositories of a registry, as far as it tells. Throws `REGISTRY_BLOCKED` and network errors. */
   repositories(
     registry: string,
@@ -167,6 +173,10 @@ export function createRemote(options: RemoteOptions): Remote {
       const credential = await options.credentials.get(key)
       const patience = { clock, what: 'search', signal, onEvent: options.onEvent, attempts: 3 }
       return retrying(patience, () => searchRegistry(session, { term, limit, credential, signal }))
+    },
+    async ask({ registry, ...question }) {
+      const session = sessionFor(candidatesFor(settings, registry, '').origin)
+      return askApi(session, question, await options.credentials.get(registry))
     },
     repositories(registry, { signal } = {}) {
       const session = sessionFor(candidatesFor(settings, registry, '').origin)

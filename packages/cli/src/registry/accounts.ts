@@ -1,0 +1,143 @@
+import type { Context } from '../context.ts'
+import { CommandFailure, plainFailure } from '../failure.ts'
+import { standardInput } from '../standard-input.ts'
+import { renderRows } from '../terminal/format-rows.ts'
+import { readHidden, readStdin } from '../terminal/prompt.ts'
+import { cell, type Document, readTruth, time, withAdminApi, yes } from './admin-api.ts'
+
+interface ListFlags {
+  readonly format: string | undefined
+  readonly quiet: boolean
+}
+
+/** `registry account ls HOST` */
+export async function list(
+  context: Context,
+  { format, quiet }: ListFlags,
+  [host = '']: readonly string[],
+): Promise<void> {
+  const rows = await withAdminApi(context, host, (api) => api.list('accounts', 'accounts'))
+  const text = await renderRows({
+    rows,
+    fields: {
+      Name: { header: 'NAME', value: (row: Document) => cell(row['name']) },
+      Admin: { header: 'ADMIN', value: (row) => yes(row['is_admin']) },
+      Disabled: { header: 'DISABLED', value: (row) => yes(row['is_disabled']) },
+      Login: {
+        header: 'LOGIN',
+        value: (row) =>
+          row['has_password'] === true ? 'password' : cell(row['issuer']) || 'token',
+      },
+      Created: { header: 'CREATED', value: (row) => time(row['created_at']) },
+      Description: { header: 'DESCRIPTION', value: (row) => cell(row['description']) },
+    },
+    defaultTable: ['Name', 'Admin', 'Disabled', 'Login', 'Created', 'Description'],
+    format,
+    quiet: quiet ? 'Name' : undefined,
+    typeName: '*registry.accountContext',
+  }).catch((error: unknown) => {
+    throw plainFailure(error)
+  })
+  context.stdout.write(text)
+}
+
+interface CreateFlags {
+  readonly admin: boolean
+  readonly createNamespaces: boolean
+  readonly description: string | undefined
+  readonly passwordStdin: boolean
+}
+
+/** `registry account create HOST NAME` */
+export async function create(
+  context: Context,
+  flags: CreateFlags,
+  [host = '', name = '']: readonly string[],
+): Promise<void> {
+  const password = await newPassword(context, flags.passwordStdin)
+  await withAdminApi(context, host, (api) =>
+    api.ask('POST', 'accounts', {
+      name,
+      password,
+      is_admin: flags.admin,
+      may_create: flags.createNamespaces,
+      ...(flags.description === undefined ? {} : { description: flags.description }),
+    }),
+  )
+  context.stdout.write(`${name}\n`)
+}
+
+interface SetFlags {
+  readonly admin: string | undefined
+  readonly createNamespaces: string | undefined
+  readonly disabled: string | undefined
+  readonly description: string | undefined
+}
+
+/** `registry account set HOST NAME` */
+export async function set(
+  context: Context,
+  flags: SetFlags,
+  [host = '', name = '']: readonly string[],
+): Promise<void> {
+  const changes = {
+    is_admin: readTruth('admin', flags.admin),
+    may_create: readTruth('create-namespaces', flags.createNamespaces),
+    is_disabled: readTruth('disabled', flags.disabled),
+    description: flags.description,
+  }
+  await withAdminApi(context, host, (api) =>
+    api.ask('PATCH', `accounts/${encodeURIComponent(name)}`, changes),
+  )
+  context.stdout.write(`${name}\n`)
+}
+
+/** `registry account rm HOST NAME...` */
+export async function remove(
+  context: Context,
+  _flags: object,
+  [host = '', ...names]: readonly string[],
+): Promise<void> {
+  await withAdminApi(context, host, async (api) => {
+    for (const name of names) {
+      await api.ask('DELETE', `accounts/${encodeURIComponent(name)}`)
+      context.stdout.write(`${name}\n`)
+    }
+  })
+}
+
+/** `registry account password HOST [NAME]` */
+export async function password(
+  context: Context,
+  { passwordStdin }: { readonly passwordStdin: boolean },
+  [host = '', given]: readonly string[],
+): Promise<void> {
+  await withAdminApi(context, host, async (api) => {
+    const self = await api.ask('GET', 'whoami')
+    const name = given ?? cell(self['name'])
+    const isOwn = name === self['name'] && self['has_password'] === true
+    const current = isOwn ? await ask(context, 'Current password: ') : undefined
+    const wanted = await newPassword(context, passwordStdin)
+    await api.ask('PUT', `accounts/${encodeURIComponent(name)}/password`, {
+      password: wanted,
+      ...(current === undefined ? {} : { current }),
+    })
+    context.stdout.write(`Password of ${name} changed\n`)
+  })
+}
+
+async function newPassword(context: Context, isStdin: boolean): Promise<string> {
+  if (isStdin) return (await readStdin(standardInput(context))).replace(/\r?\n$/, '')
+  const first = await ask(context, 'New password: ')
+  if (first !== (await ask(context, 'Again: '))) {
+    throw new CommandFailure('the two passwords differ')
+  }
+  return first
+}
+
+function ask({ stdin, stdout, signal }: Context, question: string): Promise<string> {
+  if (!stdin.isTTY) {
+    throw new CommandFailure('no terminal to ask for a password: use --password-stdin')
+  }
+  return readHidden(stdin, stdout, question, signal)
+}
