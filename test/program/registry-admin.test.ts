@@ -60,19 +60,8 @@ describe('registry account, namespace, robot, token, grant, audit', () => {
     expect(await registry('namespace', 'members', host, 'team')).toBe(
       'ACCOUNT   ROLE\nayse      owner\nbaris     guest\n',
     )
-    const robot = await katman.run(
-      ...[
-        'registry',
-        'robot',
-        'create',
-        '--grant',
-        'team/*:pull,push',
-        '--expires',
-        '90d',
-        host,
-        'team+ci',
-      ],
-    )
+    const grant = ['--grant', 'team/*:pull,push', '--expires', '90d']
+    const robot = await katman.run('registry', 'robot', 'create', ...grant, host, 'team+ci')
     expect(robot.stdout).toMatch(/^kat_[0-9A-Za-z]{38}\n$/)
     expect(robot.stderr).toBe('This token is shown only now:\n')
     expect(

@@ -41,7 +41,7 @@ export async function withAdminApi<T>(
     if (status >= 400) throw refused(document, status, registry)
     return { document, link: headers.get('link') ?? '' }
   }
-  return work({
+  return await work({
     ask: async (method, path, body) => (await send(method, `/api/v1/${path}`, body)).document,
     async list(path, key, limit = Infinity) {
       const found: Document[] = []
