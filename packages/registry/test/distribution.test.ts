@@ -1,0 +1,4 @@
+import { openMemoryDatabase } from './databases.ts'
+import { distributionSuite } from './distribution-suite.ts'
+
+distributionSuite('SQLite', openMemoryDatabase)
