@@ -54,3 +54,5 @@ export {
 } from './server/server-options.ts'
 export { type RunningServer, startServer } from './server/start-server.ts'
 export { openCleanup } from './cleanup/cleanup.ts'
+export type { PeerOptions, UpstreamOptions } from './proxy/upstream.ts'
+export type { ReplicationRuleOptions } from './replication/rule.ts'

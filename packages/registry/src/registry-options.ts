@@ -2,6 +2,8 @@ import type { AccessOptions } from './accounts/access-options.ts'
 import type { CleanupOptions } from './cleanup/cleanup-options.ts'
 import type { EventOptions } from './events/events.ts'
 import type { HubOptions } from './hub/hub.ts'
+import type { UpstreamOptions } from './proxy/upstream.ts'
+import type { ReplicationRuleOptions } from './replication/rule.ts'
 
 /**
  * How a registry is set up. Plain data: a server hands it to its threads. Each part has one section of its own, and reads nothing
@@ -24,6 +26,10 @@ export interface RegistryOptions {
   readonly outbound?: OutboundOptions
   readonly events?: EventOptions
   readonly hub?: HubOptions
+  /** Registries whose content is cached here when somebody asks for it. */
+  readonly upstreams?: readonly UpstreamOptions[]
+  /** Copies between this registry and others. */
+  readonly replication?: readonly ReplicationRuleOptions[]
 }
 
 interface OutboundOptions {

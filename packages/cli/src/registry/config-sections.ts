@@ -1,11 +1,15 @@
 import type { RegistryOptions } from '@katman/registry'
 import type { YamlValue } from '../sync/yaml-reader.ts'
+import { readReplication, readUpstreams } from './proxy-sections.ts'
 
 /** What the sections of a configuration file say: one part of the registry, one section. */
 export type Sections = Partial<RegistryOptions>
 
 /** By the key of the section. Each reads its own value strictly: unknown keys are errors. */
-const readers: Readonly<Record<string, (value: YamlValue) => Sections>> = {}
+const readers: Readonly<Record<string, (value: YamlValue) => Sections>> = {
+  upstreams: (value) => ({ upstreams: readUpstreams(value) }),
+  replication: (value) => ({ replication: readReplication(value) }),
+}
 
 export const sectionNames: readonly string[] = Object.keys(readers)
 

@@ -30,6 +30,8 @@ export interface Content {
     manifest: StoredManifest,
     options?: { readonly tag?: string | undefined },
   ): Promise<void>
+  /** Removes a manifest and its tags. False when there was none. */
+  deleteManifest(repository: string, digest: Digest): Promise<boolean>
   /** False when there was none. */
   deleteTag(repository: string, tag: string): Promise<boolean>
   /** The size of a blob that the repository has. */

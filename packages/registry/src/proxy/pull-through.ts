@@ -10,9 +10,9 @@ import type { Content } from './content.ts'
 import { createManifestCache } from './manifest-cache.ts'
 import { underOwnName } from './mirror-names.ts'
 import { createUpstreamLists } from './upstream-lists.ts'
-import { createUpstreamClient, type UpstreamClient } from './upstream-client.ts'
+import { createUpstreamClient, type Rest, type UpstreamClient } from './upstream-client.ts'
 import { restRefusal, upstreamRefusal } from './upstream-failure.ts'
-import { createUpstream, originOf, type UpstreamOptions } from './upstream.ts'
+import { createUpstream, originOf, type Upstream, type UpstreamOptions } from './upstream.ts'
 
 /** Other registries behind this one: what is asked for is fetched, kept, and answered from here. */
 export interface PullThrough extends AsyncDisposable {
@@ -23,6 +23,8 @@ export interface PullThrough extends AsyncDisposable {
    * registry's own. Throws a `Refusal`.
    */
   before(request: RegistryRequest, route: Route): Promise<Before>
+  /** The upstreams, and why one of them is not asked now. */
+  state(): readonly { readonly upstream: Upstream; readonly rest: Rest | undefined }[]
   /** Resolves when nothing is being fetched. */
   settled(): Promise<void>
 }
@@ -150,6 +152,8 @@ export function createPullThrough(options: PullThroughOptions): PullThrough {
       const message = `this repository is a cache of ${registry}: nothing is pushed to it`
       throw new Refusal(403, 'DENIED', message, { detail: { name: route.repository } })
     },
+    state: () =>
+      [...clients].map(([upstream, client]) => ({ upstream, rest: client.resting() })),
     settled: () => blobs.settled(),
     async [Symbol.asyncDispose]() {
       for (const client of clients.values()) await client[Symbol.asyncDispose]()
