@@ -14,12 +14,17 @@ import { openFolderObjects } from './objects/folder-objects.ts'
 import { openMemoryObjects } from './objects/memory-objects.ts'
 import type { Foundation, Part } from './part.ts'
 import { createRegistry, type Registry } from './registry.ts'
+import type { Content } from './proxy/content.ts'
+import { createContent } from './proxy/content-in-database.ts'
+import { openProxy } from './proxy/proxy-part.ts'
 import type { RegistryOptions } from './registry-options.ts'
 import { observeTransactions } from './server/observed-database.ts'
 
 /** A whole registry, without a listener: what a server serves and what administration works on. */
 export interface OpenRegistry extends Registry, AsyncDisposable {
   readonly database: Database
+  /** What it holds, for administration: imports. */
+  readonly content: Content
   /** Begins the work in the background: jobs, clean-up, deliveries. In one thread of a server only. */
   start(): Promise<void>
   /** Resolves when database and blobs answer; rejects with the reason otherwise. */
@@ -97,6 +102,12 @@ export async function openRegistry(
     return {
       database,
       handle,
+    const pullThrough = parts.find((part) => part.pullThrough !== undefined)?.pullThrough
+    const registry = createRegistry({ ...core, gate: notingGate(gate), faces, pullThrough })
+    return {
+      database,
+      content: createContent(foundation.core, { how: 'upload' }),
+      handle: (request) => registry.handle(request),
       async start() {
         for (const part of parts) await part.start?.()
         const jobs = createJobRunner(
@@ -145,4 +156,5 @@ const partOpeners: readonly ((foundation: Foundation) => Promise<Part> | Part)[]
   openAccounts,
   openHub,
   openEvents,
+  openProxy,
 ]

@@ -5,6 +5,7 @@ import type { DistributionContext } from './distribution/context.ts'
 import type { Face } from './face.ts'
 import type { JobKind } from './jobs/job.ts'
 import type { Registry } from './registry.ts'
+import type { PullThrough } from './proxy/pull-through.ts'
 import type { RegistryOptions } from './registry-options.ts'
 
 /** What every part of a registry is built on. */
@@ -35,6 +36,8 @@ export interface Part {
     guardGate(gate: Gate): Gate
     guardAnswers(handle: Registry['handle']): Registry['handle']
   }
+  /** Brings in what other registries have, before the distribution API answers. */
+  readonly pullThrough?: PullThrough
   /** Work it queues, or that is due again and again: done in one thread of a server, beside other replicas. */
   readonly jobs?: readonly JobKind[]
   /** Told of every pull after its answer; counts in memory and never throws. */

@@ -9,6 +9,7 @@ import { listTags } from './distribution/tag-list.ts'
 import { createUploadHandlers } from './distribution/uploads.ts'
 import type { Face } from './face.ts'
 import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
+import type { PullThrough } from './proxy/pull-through.ts'
 import { Refusal, refusalResponse } from './refusal.ts'
 import { parseRoute, type Route } from './route.ts'
 import { searchRepositories } from './search.ts'
@@ -23,6 +24,8 @@ export interface CreateRegistryOptions extends DistributionOptions {
   readonly gate?: Gate
   /** Answer the paths beside the distribution API. */
   readonly faces?: readonly Face[]
+  /** Brings in what other registries have. */
+  readonly pullThrough?: PullThrough | undefined
 }
 
 const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
@@ -39,12 +42,13 @@ const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
 
 /** The distribution API (distribution-spec 1.1 and what its main branch adds) for whatever listens. */
 export function createRegistry(options: CreateRegistryOptions): Registry {
-  const { faces = [], gate = openGate } = options
+  const { faces = [], gate = openGate, pullThrough } = options
   const context = createContext(options)
   const { database, now } = context
   const uploads = createUploadHandlers(context)
 
-  async function answer(request: RegistryRequest): Promise<RegistryResponse> {
+  async function answer(given: RegistryRequest): Promise<RegistryResponse> {
+    const request = pullThrough?.underOwnName(given) ?? given
     const outside = await gate.handle?.(request)
     if (outside !== undefined) return outside
     const route = parseRoute(request.path)
@@ -62,7 +66,12 @@ export function createRegistry(options: CreateRegistryOptions): Registry {
       })
     }
     const visitor = await gate.admit(request, needOf(route, request.method))
-    return answerRoute(request, route, visitor, { actor: visitor.account, at: now() })
+    const before = await pullThrough?.before(request, route)
+    if (before?.response !== undefined) return before.response
+    const asked = { actor: visitor.account, at: now() }
+    const response = await answerRoute(request, route, visitor, asked)
+    if (before?.headers === undefined) return response
+    return { ...response, headers: { ...response.headers, ...before.headers } }
   }
 
   async function answerRoute(

@@ -1,92 +1,50 @@
 import { randomUUID } from 'node:crypto'
-import {
-  type Bytes,
-  childrenOf,
-  type Descriptor,
-  describeReferrer,
-  type Digest,
-  isDigest,
-  isForeignLayerType,
-  parseManifest,
-} from '@katman/oci'
-import type { ChangeKind, ChangeListener, Repository } from '../change.ts'
-import type { Database, Transaction } from '../database/database.ts'
-import {
-  addBlobContent,
-  type BlobContent,
-  findBlob,
-  linkBlob,
-  openBlob,
-  reviveBlob,
-} from '../metadata/blobs.ts'
-import { addManifest, findManifest, findManifestByTag } from '../metadata/manifests.ts'
-import { ensureRepository, findRepository } from '../metadata/repositories.ts'
-import { deleteTag, findTag, listTagNames, setTag } from '../metadata/tags.ts'
-import type { ByteRange, ObjectStore } from '../object-store.ts'
+import { type Bytes, type Descriptor, type Digest, isDigest, KatmanError } from '@katman/oci'
+import type { Change } from '../change.ts'
+import { type Asked, changeRepository, type DistributionContext } from '../distribution/context.ts'
+import { deleteManifest } from '../distribution/delete-manifest.ts'
+import { storeBlob } from '../distribution/store-blob.ts'
+import { storeManifest } from '../distribution/store-manifest.ts'
+import { type BlobContent, findBlob, linkBlob, openBlob, reviveBlob } from '../metadata/blobs.ts'
+import { findManifest, findManifestByTag } from '../metadata/manifests.ts'
+import { findRepository } from '../metadata/repositories.ts'
+import { findTag, listTagNames } from '../metadata/tags.ts'
+import { Refusal } from '../refusal.ts'
 import type { Content } from './content.ts'
 
-export interface ContentOptions {
-  readonly database: Database
-  readonly objects: ObjectStore
-  readonly listeners: readonly ChangeListener[]
-  /** What is told of new blobs: whether they were pushed by somebody or come from another registry. */
-  readonly how: 'upload' | 'pull'
-  readonly now: () => number
+interface ContentOptions {
+  /** What listeners are told of new blobs: that they come from an upstream, or were brought by somebody. */
+  readonly how: Extract<Change, { kind: 'blob-linked' }>['how']
+  /** The account for which it is done. Default: the registry itself. */
+  readonly actor?: string
 }
 
-/** Smaller blobs are in the database itself, in bytes. */
-const inlineBytes = 64 * 1024
-/** So long a blob stays that no manifest names yet, in ms. */
-const leaseMs = 24 * 3_600_000
 const tagsPerPage = 1000
 
 /** What the registry holds, by its tables and its objects. */
-export function createContent(options: ContentOptions): Content {
-  const { database, how, listeners, now, objects } = options
+export function createContent(
+  context: DistributionContext,
+  { actor, how }: ContentOptions,
+): Content {
+  const { database, limits, now, objects } = context
+  const asked = (): Asked => ({ actor, at: now() })
 
-  async function tell(
-    transaction: Transaction,
-    repository: Repository,
-    told: ChangeKind,
-  ): Promise<void> {
-    const change = { ...told, repository, actor: undefined, at: now() }
-    for (const listener of listeners) await listener(transaction, change)
-  }
-
-  async function ensure(transaction: Transaction, name: string): Promise<Repository> {
-    const { isNew, repository } = await ensureRepository(transaction, name, now())
-    if (isNew) await tell(transaction, repository, { kind: 'repository-created' })
-    return repository
-  }
-
-  async function link(
-    transaction: Transaction,
-    name: string,
-    { digest, size }: { readonly digest: Digest; readonly size: number },
-    from: 'upload' | 'pull' | 'mount',
-  ): Promise<void> {
-    const repository = await ensure(transaction, name)
-    const at = now()
-    const leaseUntil = at + leaseMs
-    const given = { repositoryId: repository.id, digest, now: at, leaseUntil }
-    const isNew = await linkBlob(transaction, given)
-    await tell(transaction, repository, { kind: 'blob-linked', digest, size, how: from, isNew })
-  }
-
-  /** True when the registry has these bytes already. */
-  async function linkKnown(
-    name: string,
-    digest: Digest,
-    from: 'upload' | 'pull' | 'mount',
-  ): Promise<boolean> {
-    return database.transaction(async (transaction) => {
+  /** Gives the repository what the registry has of these bytes. False when it has nothing. */
+  async function linkKnown(name: string, digest: Digest): Promise<boolean> {
+    const known = await database.get('SELECT 1 AS one FROM blobs WHERE digest = ?', [digest])
+    if (known === undefined) return false
+    const at = asked()
+    return changeRepository(context, name, at, async ({ repository, tell, transaction }) => {
       if ((await reviveBlob(transaction, digest)) !== 1) return false
       const row = await transaction.get<{ readonly size: number }>(
         'SELECT size FROM blobs WHERE digest = ?',
         [digest],
       )
       if (row === undefined) return false
-      await link(transaction, name, { digest, size: row.size }, from)
+      const leaseUntil = at.at + limits.leaseMs
+      const given = { repositoryId: repository.id, digest, now: at.at, leaseUntil }
+      const isNew = await linkBlob(transaction, given)
+      await tell({ kind: 'blob-linked', digest, size: row.size, how, isNew })
       return true
     })
   }
@@ -96,7 +54,7 @@ export function createContent(options: ContentOptions): Content {
     open: () => Bytes,
     file: string | undefined,
   ): Promise<BlobContent> {
-    if (size <= inlineBytes) return { data: await collect(open()) }
+    if (size <= limits.inlineBytes) return { data: await collect(open()) }
     const key = randomUUID()
     if (file !== undefined && objects.adopt !== undefined) {
       await objects.adopt(key, file)
@@ -110,6 +68,16 @@ export function createContent(options: ContentOptions): Content {
     }
     await objects.finish(upload)
     return { key }
+  }
+
+  async function remove(repository: string, reference: Digest | string): Promise<boolean> {
+    try {
+      await deleteManifest(context, { repository, reference }, asked())
+      return true
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 404) return false
+      throw error
+    }
   }
 
   return {
@@ -138,47 +106,16 @@ export function createContent(options: ContentOptions): Content {
          WHERE r.name = ? AND m.subject = ? ORDER BY m.digest`,
         [repository, subject],
       )
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only addManifest writes it
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only storeManifest writes it
       return rows.map(({ descriptor }) => JSON.parse(descriptor) as Descriptor)
     },
-    async putManifest(name, { digest, mediaType, bytes }, { tag } = {}) {
-      const document = parseManifest(bytes, mediaType)
-      const children = childrenOf(document)
-      const size = bytes.byteLength
-      const described = describeReferrer({ mediaType, digest, size }, document)
-      const subject = document.subject?.digest
-      const facts = { mediaType, artifactType: described.artifactType, subject, size }
-      await database.transaction(async (transaction) => {
-        const repository = await ensure(transaction, name)
-        const isNew = await addManifest(transaction, {
-          ...facts,
-          repositoryId: repository.id,
-          digest,
-          bytes,
-          descriptor: subject === undefined ? undefined : described,
-          blobs:
-            document.kind === 'index'
-              ? []
-              : children.filter((child) => !isForeignLayerType(child.mediaType)),
-          children: document.kind === 'index' ? children.map((child) => child.digest) : [],
-          now: now(),
-        })
-        await tell(transaction, repository, { kind: 'manifest-put', ...facts, digest, isNew })
-        if (tag === undefined) return
-        const set = { repositoryId: repository.id, tag, digest, now: now() }
-        const previous = await setTag(transaction, set)
-        await tell(transaction, repository, { kind: 'tag-set', tag, digest, previous })
-      })
+    async putManifest(repository, { bytes, digest, mediaType }, { tag } = {}) {
+      const tags = tag === undefined ? [] : [tag]
+      const given = { digest, mediaType, bytes, tags, isSparse: true }
+      await storeManifest(context, repository, given, asked())
     },
-    async deleteTag(name, tag) {
-      return database.transaction(async (transaction) => {
-        const repository = await findRepository(transaction, name)
-        const digest = repository && (await deleteTag(transaction, repository.id, tag))
-        if (repository === undefined || digest === undefined) return false
-        await tell(transaction, repository, { kind: 'tag-deleted', tag, digest })
-        return true
-      })
-    },
+    deleteManifest: remove,
+    deleteTag: remove,
     async blobSize(repository, digest) {
       return (await findBlob(database, repository, digest))?.size
     },
@@ -190,24 +127,21 @@ export function createContent(options: ContentOptions): Content {
       )
       return row?.size
     },
-    async *openBlob(repository, digest, range: ByteRange) {
+    async *openBlob(repository, digest, { start, end }) {
       const found = await openBlob(database, repository, digest)
-      if (found === undefined) throw new Error(`${digest} is gone from ${repository}`)
-      if ('data' in found.content) yield found.content.data.subarray(range.start, range.end)
-      else yield* objects.open(found.content.key, range)
+      if (found === undefined) {
+        throw new KatmanError('BLOB_UNKNOWN', `${digest} is gone from ${repository}`, {
+          details: { digest, repository },
+        })
+      }
+      if ('data' in found.content) yield found.content.data.subarray(start, end)
+      else yield* objects.open(found.content.key, { start, end })
     },
-    async putBlob(name, { digest, size }, open, file) {
-      if (await linkKnown(name, digest, how)) return
+    async putBlob(repository, { digest, size }, open, file) {
+      if (await linkKnown(repository, digest)) return
       const content = await keep(size, open, file)
-      const { isUsed, replacedKey } = await database.transaction(async (transaction) => {
-        const added = await addBlobContent(transaction, { digest, size, content, now: now() })
-        await link(transaction, name, { digest, size }, how)
-        return added
-      })
-      const unused = isUsed ? replacedKey : 'key' in content ? content.key : undefined
-      if (unused !== undefined) await objects.delete([unused])
+      await storeBlob(context, repository, { digest, size, content, how }, asked())
     },
-    linkBlob: (name, digest) => linkKnown(name, digest, 'mount'),
   }
 }
 

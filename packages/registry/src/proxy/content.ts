@@ -49,6 +49,4 @@ export interface Content {
     open: () => Bytes,
     file?: string,
   ): Promise<void>
-  /** Gives the repository a blob that another repository of the registry has. False when it is gone. */
-  linkBlob(repository: string, digest: Digest): Promise<boolean>
 }

@@ -21,11 +21,7 @@ interface ProxyFaceOptions {
  * Answers `/api/v1/upstreams` and `/api/v1/replication`: what is configured and how it goes. Passwords are never told.
  * `POST /api/v1/replication/RULE` queues a run; with `?dry-run=true` it says what a run would do.
  */
-export function createProxyFace({
-  database,
-  pullThrough,
-  replication,
-}: ProxyFaceOptions): Face {
+export function createProxyFace({ database, pullThrough, replication }: ProxyFaceOptions): Face {
   async function upstreams(): Promise<readonly object[]> {
     return Promise.all(
       (pullThrough?.state() ?? []).map(async ({ rest, upstream }) => {

@@ -16,6 +16,8 @@ import { createUpstream, originOf, type Upstream, type UpstreamOptions } from '.
 
 /** Other registries behind this one: what is asked for is fetched, kept, and answered from here. */
 export interface PullThrough extends AsyncDisposable {
+  /** With every default filled in. */
+  readonly upstreams: readonly Upstream[]
   /** The request under the name the repository has here: see {@link underOwnName}. */
   underOwnName(request: RegistryRequest): RegistryRequest
   /**
@@ -139,6 +141,7 @@ export function createPullThrough(options: PullThroughOptions): PullThrough {
   }
 
   return {
+    upstreams,
     underOwnName: (request) => underOwnName(upstreams, request),
     async before(request, route) {
       if (!('repository' in route)) return {}
@@ -152,11 +155,11 @@ export function createPullThrough(options: PullThroughOptions): PullThrough {
       const message = `this repository is a cache of ${registry}: nothing is pushed to it`
       throw new Refusal(403, 'DENIED', message, { detail: { name: route.repository } })
     },
-    state: () =>
-      [...clients].map(([upstream, client]) => ({ upstream, rest: client.resting() })),
+    state: () => [...clients].map(([upstream, client]) => ({ upstream, rest: client.resting() })),
     settled: () => blobs.settled(),
     async [Symbol.asyncDispose]() {
       for (const client of clients.values()) await client[Symbol.asyncDispose]()
+      await blobs.settled()
     },
   }
 }

@@ -5,13 +5,15 @@ import { migrate } from '../../src/database/migrate.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import type { Database } from '../../src/database/database.ts'
 import { openFolderObjects } from '../../src/objects/folder-objects.ts'
+import { createContext } from '../../src/distribution/context.ts'
+import { createRegistry, type Registry } from '../../src/registry.ts'
+import { type Gate, openGate } from '../../src/access.ts'
+import { evict } from '../../src/proxy/evict.ts'
 import type { Content } from '../../src/proxy/content.ts'
 import { createContent } from '../../src/proxy/content-in-database.ts'
 import { createPullThrough, type PullThrough } from '../../src/proxy/pull-through.ts'
 import type { UpstreamOptions } from '../../src/proxy/upstream.ts'
-import { refusalResponse } from '../../src/refusal.ts'
-import { parseRoute } from '../../src/route.ts'
-import type { RegistryRequest, RegistryResponse } from '../../src/http.ts'
+import type { RegistryResponse } from '../../src/http.ts'
 import { makeFolder } from '../support.ts'
 
 export interface TestCache extends AsyncDisposable {
@@ -23,8 +25,12 @@ export interface TestCache extends AsyncDisposable {
   wait(seconds: number): void
   /** Asks as a client would; what is here is answered from here. */
   ask(method: string, target: string, headers?: Readonly<Record<string, string>>): Promise<Answer>
-  /** A second replica on the same database and objects. */
-  replica(): TestCache
+  /** Removes what upstreams may not keep. How many manifests. */
+  evict(): Promise<number>
+  /** Resolves when what was noted of reads is written. */
+  idle(): Promise<void>
+  /** A second replica on the same database and objects, with other options of the upstreams. */
+  replica(options?: Partial<UpstreamOptions>): TestCache
 }
 
 interface Answer {
@@ -35,24 +41,32 @@ interface Answer {
   readonly body: Bytes
 }
 
-export async function openCache(upstreams: readonly UpstreamOptions[]): Promise<TestCache> {
+export async function openCache(
+  upstreams: readonly UpstreamOptions[],
+  { gate = openGate }: { readonly gate?: Gate } = {},
+): Promise<TestCache> {
   const folder = await makeFolder()
   const database = await openSqlite(':memory:')
   await migrate(database)
   const objects = await openFolderObjects(path.join(folder, 'objects'))
   let later = 0
   const now = (): number => Date.now() + later * 1000
-  const content = createContent({ database, objects, listeners: [], how: 'pull', now })
+  const core = { database, objects, now }
+  const content = createContent(createContext(core), { how: 'pull' })
 
-  function openReplica(close: () => Promise<void>): TestCache {
+  function openReplica(
+    close: () => Promise<void>,
+    changed: Partial<UpstreamOptions> = {},
+  ): TestCache {
     const pullThrough = createPullThrough({
-      upstreams,
+      upstreams: upstreams.map((upstream) => ({ ...upstream, ...changed })),
       content,
       database,
       spoolFolder: path.join(folder, 'spool'),
       userAgent: 'katman/test',
       now,
     })
+    const registry = createRegistry({ ...core, gate, pullThrough })
     return {
       content,
       database,
@@ -61,8 +75,11 @@ export async function openCache(upstreams: readonly UpstreamOptions[]): Promise<
       wait(seconds) {
         later += seconds
       },
-      ask: (method, target, headers = {}) => ask(pullThrough, content, method, target, headers),
-      replica: () => openReplica(async () => undefined),
+      ask: (method, target, headers = {}) => ask(registry, method, target, headers),
+      evict: () => evict({ database, content, upstreams: pullThrough.upstreams, now }),
+      // A transaction of its own comes after those that were begun.
+      idle: () => database.transaction(async () => undefined),
+      replica: (options) => openReplica(async () => undefined, options),
       async [Symbol.asyncDispose]() {
         await pullThrough.settled()
         await pullThrough[Symbol.asyncDispose]()
@@ -78,43 +95,21 @@ export async function openCache(upstreams: readonly UpstreamOptions[]): Promise<
 }
 
 async function ask(
-  pullThrough: PullThrough,
-  content: Content,
+  registry: Registry,
   method: string,
   target: string,
   headers: Readonly<Record<string, string>>,
 ): Promise<Answer> {
   const url = new URL(`http://here/v2/${target}`)
-  const request: RegistryRequest = pullThrough.underOwnName({
-    method,
-    path: url.pathname,
-    query: url.searchParams,
-    header: (name) => headers[name],
-    body: none(),
-  })
-  const route = parseRoute(request.path)
-  if (route === undefined) throw new TypeError(`no route: ${request.path}`)
-  try {
-    const before = await pullThrough.before(request, route)
-    if (before.response !== undefined) return answerOf(before.response)
-    const added = before.headers ?? {}
-    if (method !== 'GET' && method !== 'HEAD') return answerOf({ status: 200 })
-    if (route.kind === 'manifest') {
-      const found = await content.manifest(route.repository, route.reference)
-      if (found === undefined) return answerOf({ status: 404 })
-      const own = { 'docker-content-digest': found.digest, 'content-type': found.mediaType }
-      return answerOf({ status: 200, headers: { ...own, ...added }, body: found.bytes })
-    }
-    if (route.kind === 'blob') {
-      const size = await content.blobSize(route.repository, route.digest)
-      if (size === undefined) return answerOf({ status: 404 })
-      const body = content.openBlob(route.repository, route.digest, { start: 0, end: size })
-      return answerOf({ status: 200, headers: added, body })
-    }
-    return answerOf({ status: 200, headers: added })
-  } catch (error) {
-    return answerOf(refusalResponse(error))
-  }
+  return answerOf(
+    await registry.handle({
+      method,
+      path: url.pathname,
+      query: url.searchParams,
+      header: (name) => headers[name],
+      body: none(),
+    }),
+  )
 }
 
 function answerOf({ status, headers = {}, body = new Uint8Array() }: RegistryResponse): Answer {

@@ -4,6 +4,7 @@ import { migrate } from '../../src/database/migrate.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import type { Database } from '../../src/database/database.ts'
 import { openFolderObjects } from '../../src/objects/folder-objects.ts'
+import { createContext } from '../../src/distribution/context.ts'
 import type { Content } from '../../src/proxy/content.ts'
 import { createContent } from '../../src/proxy/content-in-database.ts'
 import { makeFolder } from '../support.ts'
@@ -20,7 +21,7 @@ export async function openTestContent(how: 'upload' | 'pull' = 'upload'): Promis
   const database = await openSqlite(':memory:')
   await migrate(database)
   const objects = await openFolderObjects(path.join(folder, 'objects'))
-  const content = createContent({ database, objects, listeners: [], how, now: Date.now })
+  const content = createContent(createContext({ database, objects }), { how })
   return {
     content,
     database,

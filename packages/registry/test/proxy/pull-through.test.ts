@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import type { Gate } from '../../src/access.ts'
+import { Refusal } from '../../src/refusal.ts'
 import { addImage, digestOf } from '../support.ts'
 import { openCache, type TestCache } from './cache.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
@@ -336,8 +338,8 @@ describe('names', () => {
     )
     expect((await cache.ask('GET', 'team/app/manifests/1')).status).toBe(404)
     expect(upstream.asked).toEqual([])
-    expect((await cache.ask('PUT', 'team/app/manifests/2')).status).toBe(200)
-    expect((await cache.ask('PUT', 'team/new/manifests/2')).status).toBe(200)
+    expect((await cache.ask('POST', 'team/app/blobs/uploads/')).status).toBe(202)
+    expect((await cache.ask('POST', 'team/new/blobs/uploads/')).status).toBe(202)
     expect((await cache.ask('GET', 'team/cached/manifests/1')).status).toBe(200)
     expect((await cache.ask('PUT', 'team/cached/manifests/1')).status).toBe(403)
     expect((await cache.ask('POST', 'team/cached/blobs/uploads/')).status).toBe(403)
@@ -349,6 +351,62 @@ describe('names', () => {
     await using cache = await cacheOf(upstream, { only: ['library/*'] })
     expect((await cache.ask('GET', 'up/secret/app/manifests/1')).status).toBe(404)
     expect(upstream.asked).toEqual([])
+  })
+})
+
+describe('rights', () => {
+  it('are those to the repository here, and are looked at before anything is asked', async () => {
+    await using upstream = await startUpstream()
+    await addImage(upstream.registry, 'library/alpine', '3')
+    const needs: unknown[] = []
+    const gate: Gate = {
+      admit(_request, need) {
+        needs.push(need)
+        throw new Refusal(401, 'UNAUTHORIZED', 'authentication required')
+      },
+    }
+    const docker = { registry: 'docker.io', prefix: 'hub', url: `http://${upstream.host}` }
+    await using cache = await openCache([{ ...docker, isPrivate: true }], { gate })
+    expect((await cache.ask('GET', 'alpine/manifests/3?ns=docker.io')).status).toBe(401)
+    expect(needs).toEqual([{ repository: 'hub/library/alpine', actions: ['pull'] }])
+    expect(upstream.asked).toEqual([])
+  })
+})
+
+describe('eviction', () => {
+  it('removes what nobody used for long, and fetches it again when it is wanted', async () => {
+    await using upstream = await startUpstream()
+    await addImage(upstream.registry, 'app', 'old')
+    const fresh = await addImage(upstream.registry, 'app', 'new')
+    await using cache = await cacheOf(upstream, { keepDays: 30, tagSeconds: 1e9 })
+    await cache.ask('GET', 'up/app/manifests/old')
+    await cache.ask('GET', 'up/app/manifests/new')
+    cache.wait(20 * 86_400)
+    await cache.ask('GET', 'up/app/manifests/new')
+    await cache.idle()
+    cache.wait(15 * 86_400)
+    expect(await cache.evict()).toBe(1)
+    expect(await cache.content.tags('up/app')).toEqual(['new'])
+    expect(await cache.evict()).toBe(0)
+    expect((await cache.ask('GET', 'up/app/manifests/old')).status).toBe(200)
+    expect(await cache.content.tag('up/app', 'new')).toBe(fresh)
+  })
+
+  it('keeps the content of an upstream below its limit, the newest longest', async () => {
+    await using upstream = await startUpstream()
+    await using cache = await cacheOf(upstream, { keepBytes: 40 })
+    for (const tag of ['1', '2', '3']) {
+      await addImage(upstream.registry, 'app', tag)
+      await cache.ask('GET', `up/app/manifests/${tag}`)
+      await (await cache.ask('GET', `up/app/blobs/${digestOf(`layer of ${tag}`)}`)).read()
+      await cache.pullThrough.settled()
+      await cache.idle()
+      cache.wait(60)
+    }
+    expect(await cache.evict()).toBe(0)
+    await using smaller = cache.replica({ keepBytes: 25 })
+    expect(await smaller.evict()).toBe(1)
+    expect(await cache.content.tags('up/app')).toEqual(['2', '3'])
   })
 })
 
