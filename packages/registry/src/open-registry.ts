@@ -94,20 +94,16 @@ export async function openRegistry(
       notingGate(chosen),
     )
     const faces = parts.flatMap((part) => part.faces ?? [])
-    const registry = createRegistry({ ...core, gate, faces })
+    const pullThrough = parts.find((part) => part.pullThrough !== undefined)?.pullThrough
+    const registry = createRegistry({ ...core, gate, faces, pullThrough })
     const handle = parts.reduce<Registry['handle']>(
       (inner, { wrap }) => wrap?.guardAnswers(inner) ?? inner,
       (request) => registry.handle(request),
     )
     return {
       database,
-      handle,
-    const pullThrough = parts.find((part) => part.pullThrough !== undefined)?.pullThrough
-    const registry = createRegistry({ ...core, gate: notingGate(gate), faces, pullThrough })
-    return {
-      database,
       content: createContent(foundation.core, { how: 'upload' }),
-      handle: (request) => registry.handle(request),
+      handle,
       async start() {
         for (const part of parts) await part.start?.()
         const jobs = createJobRunner(
