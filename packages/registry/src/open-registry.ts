@@ -1,17 +1,13 @@
-import path from 'node:path'
 import { type Gate, openGate, type Visitor } from './access.ts'
 import { openAccounts } from './accounts/accounts-part.ts'
 import type { ChangeListener } from './change.ts'
 import { createContext, type DistributionOptions } from './distribution/context.ts'
-import { makeFolder } from './durable-file.ts'
 import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
-import { openSqlite } from './database/sqlite.ts'
 import { openEvents } from './events/events.ts'
 import { openHub } from './hub/hub.ts'
 import { createJobRunner } from './jobs/runner.ts'
-import { openFolderObjects } from './objects/folder-objects.ts'
-import { openMemoryObjects } from './objects/memory-objects.ts'
+import { openRegistryDatabase, openRegistryObjects } from './open-stores.ts'
 import type { Foundation, Part } from './part.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { Content } from './proxy/content.ts'
@@ -45,17 +41,14 @@ interface Surroundings {
 /**
  * Opens a registry: its database (brought up to date) and its blobs, and every part on top of them.
  *
- * @throws KatmanError `DATABASE_UNAVAILABLE`, `DATABASE_FAILED`, `DATABASE_TOO_NEW`, `STORAGE_INVALID`.
+ * @throws KatmanError `DATABASE_UNAVAILABLE`, `DATABASE_FAILED`, `DATABASE_TOO_NEW`, `DATABASE_URL_INVALID`, and for the
+ * blobs `STORAGE_INVALID`, `STORAGE_UNAVAILABLE`, `STORAGE_FAILED`, `STORAGE_URL_INVALID`.
  */
 export async function openRegistry(
   options: RegistryOptions,
   { now = Date.now, warn = () => undefined, onTransaction }: Surroundings = {},
 ): Promise<OpenRegistry> {
-  const { folder } = options
-  if (folder !== undefined) await makeFolder(folder)
-  const opened = await openSqlite(
-    folder === undefined ? ':memory:' : path.join(folder, 'registry.db'),
-  )
+  const opened = await openRegistryDatabase(options)
   const database = onTransaction === undefined ? opened : observeTransactions(opened, onTransaction)
   const parts: Part[] = []
   let stopJobs: (() => Promise<void>) | undefined
@@ -67,10 +60,7 @@ export async function openRegistry(
   }
   try {
     await migrate(database)
-    const objects =
-      folder === undefined
-        ? openMemoryObjects()
-        : await openFolderObjects(path.join(folder, 'objects'))
+    const objects = await openRegistryObjects(options)
     const tell: ChangeListener = async (transaction, change) => {
       for (const part of parts)
         for (const listener of part.listeners ?? []) await listener(transaction, change)
@@ -83,6 +73,7 @@ export async function openRegistry(
         for (const part of parts) part.onPull?.(pull)
       },
       allowSparse: options.allowSparse ?? false,
+      ...(options.redirects === undefined ? {} : { redirects: options.redirects }),
       now,
     }
     const foundation: Foundation = { database, core: createContext(core), options, now, warn }
@@ -121,7 +112,7 @@ export async function openRegistry(
         jobs.start()
       },
       async check() {
-        await database.get('SELECT 1 AS one')
+        await Promise.all([database.get('SELECT 1 AS one'), objects.check?.()])
       },
       close: closeAll,
       [Symbol.asyncDispose]: closeAll,

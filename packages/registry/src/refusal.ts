@@ -35,7 +35,7 @@ export function refusalResponse(error: unknown): RegistryResponse {
     // What parsing a digest or a manifest says about the client's text.
     if (digestCodes.includes(code)) return document(400, 'DIGEST_INVALID', message)
     if (manifestCodes.includes(code)) return document(400, 'MANIFEST_INVALID', message)
-    if (code === 'DATABASE_UNAVAILABLE') {
+    if (code === 'DATABASE_UNAVAILABLE' || code === 'STORAGE_UNAVAILABLE') {
       return document(503, 'UNAVAILABLE', 'the registry is not ready', {}, { 'retry-after': '2' })
     }
   }

@@ -12,6 +12,12 @@ import type { ReplicationRuleOptions } from './replication/rule.ts'
 export interface RegistryOptions {
   /** The folder of the embedded database and of the blobs. Default: everything in memory, gone at the end. */
   readonly folder?: string
+  /** The URL of the database that all replicas share (see `openDatabase`). Default: in the folder. */
+  readonly database?: string
+  /** The `s3://` URL of the bucket with the blobs (see `parseS3Url`). Default: in the folder. */
+  readonly storage?: string
+  /** Sends clients to the bucket itself for blobs. Default: the registry sends all bytes. */
+  readonly redirects?: RedirectOptions
   /** How clients reach the registry, without a path: `https://registry.example`. Default: as each of them asks for it. */
   readonly publicUrl?: string
   /** Everybody may do everything. Default false. */
@@ -35,4 +41,11 @@ export interface RegistryOptions {
 interface OutboundOptions {
   /** Addresses, blocks and host names inside the network. Default: nothing but the public internet. */
   readonly allow?: readonly string[]
+}
+
+export interface RedirectOptions {
+  /** How long a link is good for. Default 1200. */
+  readonly expiresSeconds?: number
+  /** Parts of the `User-Agent` of clients that get the bytes from the registry all the same. */
+  readonly neverFor?: readonly string[]
 }

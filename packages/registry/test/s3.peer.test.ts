@@ -5,7 +5,7 @@ import type { ObjectStore, ObjectUpload } from '../src/index.ts'
 import { openS3Objects } from '../src/objects/s3-objects.ts'
 import { type FaultyServer, startFaultyServer } from './http-faults.ts'
 import { objectStoreSuite } from './object-store-suite.ts'
-import { type S3Peer, s3Servers, startS3 } from './s3-servers.ts'
+import { type S3Peer, s3Servers, startS3 } from '../../../test/peers/s3-servers.ts'
 
 const key = '0e8dd0a4-77a1-4c1e-9d0a-0a1b2c3d4e5f'
 const mebibyte = 1024 * 1024

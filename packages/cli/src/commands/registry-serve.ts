@@ -1,4 +1,10 @@
-import type { FirstRun, ListenAddress, RunningServer, ServerOptions } from '@katman/registry'
+import type {
+  FirstRun,
+  ListenAddress,
+  RegistryOptions,
+  RunningServer,
+  ServerOptions,
+} from '@katman/registry'
 import type { Context } from '../context.ts'
 import { plainFailure } from '../failure.ts'
 import { readSettings } from '../registry/read-settings.ts'
@@ -94,7 +100,7 @@ function announce(
   const scheme = options.tls === undefined ? 'http' : 'https'
   say(
     'info',
-    `Katman registry ${version} listens on ${scheme}://${textOf(address)}, ${threads === 1 ? '1 thread' : `${threads} threads`}, data in ${options.registry.folder ?? 'memory'}`,
+    `Katman registry ${version} listens on ${scheme}://${textOf(address)}, ${threads === 1 ? '1 thread' : `${threads} threads`}, data in ${placesText(options.registry)}`,
   )
   if (metricsAddress !== undefined) {
     say('info', `metrics and health on http://${textOf(metricsAddress)}`)
@@ -105,6 +111,16 @@ function announce(
       `open: everybody who reaches ${textOf(address)} may read, change and delete everything`,
     )
   }
+}
+
+/** Not the URLs: they may hold passwords. */
+function placesText({ database, folder, storage }: RegistryOptions): string {
+  const places = [
+    ...(database === undefined ? [] : [database.startsWith('sqlite') ? 'SQLite' : 'PostgreSQL']),
+    ...(storage === undefined ? [] : ['S3']),
+    ...(folder === undefined ? [] : [folder]),
+  ]
+  return places.length === 0 ? 'memory' : places.join(' and ')
 }
 
 /** Never a line of the log: logs are kept, and read by many. */

@@ -51,13 +51,14 @@ export async function readSettings(
     truth: (name) => found.get(name)?.values[0] === 'true',
     sections: readSections(fields),
     print(defaults) {
-      const lines = settings.map(({ name, type }: Setting) => {
+      const lines = settings.map(({ name, type, isSecret }: Setting) => {
         const usual = Object.hasOwn(defaults, name) ? defaults[name as SettingName] : undefined
         const { values, origin } = found.get(name) ?? {
           values: usual === undefined ? [] : [usual],
           origin: 'default',
         }
-        const shown = type === 'list' ? `[${values.map(yamlText).join(', ')}]` : yamlText(values[0])
+        const texts = isSecret === true ? values.map(hidePassword) : values
+        const shown = type === 'list' ? `[${texts.map(yamlText).join(', ')}]` : yamlText(texts[0])
         return `${name}: ${shown} # ${origin}\n`
       })
       const inFile = sectionNames.filter((name) => Object.hasOwn(fields, name))
@@ -130,6 +131,10 @@ export function invalid(message: string, hint: string, cause?: unknown): Error {
       ...(cause === undefined ? {} : { cause }),
     }),
   )
+}
+
+function hidePassword(url: string): string {
+  return url.replace(/^([^:]*:\/\/)[^/]*@/, '$1***@')
 }
 
 function yamlText(text: string | undefined): string {

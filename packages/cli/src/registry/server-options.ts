@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { ListenAddress, ServerOptions } from '@katman/registry'
+import type { ListenAddress, RegistryOptions, ServerOptions } from '@katman/registry'
 import type { Context } from '../context.ts'
 import { parseGoDuration } from '../terminal/go-time.ts'
 import { version } from '../version.ts'
@@ -24,7 +24,7 @@ export function toServerOptions(settings: Settings, context: Context): ServerOpt
   return {
     registry: {
       ...settings.sections,
-      folder: path.resolve(settings.text('data') ?? defaultData(context)),
+      ...placesOf(settings, context),
       isOpen: settings.truth('open'),
       ...(publicUrl === undefined ? {} : { publicUrl: urlOf(publicUrl) }),
     },
@@ -39,6 +39,22 @@ export function toServerOptions(settings: Settings, context: Context): ServerOpt
     stopDelayMs: durationOf(settings, 'stop-delay') ?? 0,
     stopTimeoutMs: durationOf(settings, 'stop-timeout') ?? 60_000,
     version,
+  }
+}
+
+/** A folder is needed only for what is neither in a database nor in a bucket of its own. */
+function placesOf(
+  settings: Settings,
+  context: Context,
+): Pick<RegistryOptions, 'database' | 'folder' | 'redirects' | 'storage'> {
+  const [database, storage] = [settings.text('db'), settings.text('storage')]
+  const needsFolder = database === undefined || storage === undefined
+  const neverFor = settings.list('redirect-never')
+  return {
+    ...(database === undefined ? {} : { database }),
+    ...(storage === undefined ? {} : { storage }),
+    ...(needsFolder ? { folder: path.resolve(settings.text('data') ?? defaultData(context)) } : {}),
+    ...(settings.truth('redirect') ? { redirects: { neverFor } } : {}),
   }
 }
 

@@ -10,11 +10,20 @@ export interface Setting {
   readonly help: string
   /** The word for the value in help. */
   readonly value?: string
+  /** Whether the value may hold a password. */
+  readonly isSecret?: true
 }
 
 /** Every setting that is one value or a list of them; what has a structure of its own is a section of the file. */
 export const settings = [
   { name: 'data', type: 'text', value: 'folder', help: 'Folder of the database and the blobs' },
+  {
+    name: 'db',
+    type: 'text',
+    value: 'url',
+    help: 'Database of several replicas: postgres://…',
+    isSecret: true,
+  },
   {
     name: 'listen',
     type: 'text',
@@ -40,6 +49,13 @@ export const settings = [
     value: 'url',
     help: 'How clients reach the registry, behind a proxy',
   },
+  { name: 'redirect', type: 'truth', help: 'Send clients to the storage itself for blobs' },
+  {
+    name: 'redirect-never',
+    type: 'list',
+    value: 'text',
+    help: 'Clients that are not sent there: a part of their\nUser-Agent (repeatable)',
+  },
   {
     name: 'stop-delay',
     type: 'text',
@@ -51,6 +67,13 @@ export const settings = [
     type: 'text',
     value: 'duration',
     help: 'Wait so long for running transfers (default 1m)',
+  },
+  {
+    name: 'storage',
+    type: 'text',
+    value: 'url',
+    help: 'Bucket for the blobs: s3://…',
+    isSecret: true,
   },
   {
     name: 'threads',
@@ -72,7 +95,8 @@ export type SettingName = (typeof settings)[number]['name']
 
 /** The flags of all settings. Absent flags are undefined or empty, so that the file and the defaults count. */
 export function settingFlags(): readonly FlagSpec[] {
-  return settings.map(({ type, ...setting }: Setting): FlagSpec => {
+  return settings.map(({ type, name, help, value }: Setting): FlagSpec => {
+    const setting = { name, help, ...(value === undefined ? {} : { value }) }
     if (type !== 'truth') return { ...setting, type: type === 'list' ? 'list' : 'string' }
     return { ...setting, type: 'optional', bare: 'true', value: 'bool' }
   })

@@ -13,6 +13,7 @@ import {
 import { findRepository } from '../metadata/repositories.ts'
 import type { ByteRange, ObjectStore } from '../object-store.ts'
 import { Refusal } from '../refusal.ts'
+import type { RedirectOptions } from '../registry-options.ts'
 import { isSameAsHeld } from './conditions.ts'
 import { type Asked, changeRepository, type DistributionContext } from './context.ts'
 
@@ -70,8 +71,8 @@ export async function readBlob(
       headers: { 'content-range': `bytes */${size}` },
     })
   }
-  if (redirects !== undefined && 'key' in content) {
-    const { expiresSeconds } = redirects
+  if ('key' in content && mayRedirect(redirects, request)) {
+    const expiresSeconds = redirects?.expiresSeconds ?? 1200
     const location = await objects.linkTo?.(content.key, { expiresSeconds, contentType })
     if (location !== undefined) {
       return { status: 307, headers: { location, 'docker-content-digest': digest } }
@@ -87,6 +88,13 @@ export async function readBlob(
     },
     body: bytesOf(objects, content, { start, end }),
   }
+}
+
+/** Only when asked for, and not for clients that are known to stumble over it. */
+function mayRedirect(redirects: RedirectOptions | undefined, request: RegistryRequest): boolean {
+  if (redirects === undefined) return false
+  const client = request.header('user-agent') ?? ''
+  return redirects.neverFor?.some((part) => client.includes(part)) !== true
 }
 
 function bytesOf(objects: ObjectStore, content: BlobContent, range: ByteRange): Uint8Array | Bytes {

@@ -2,6 +2,7 @@ import type { ChangeKind, ChangeListener, Pull, Repository } from '../change.ts'
 import type { Database, Transaction } from '../database/database.ts'
 import { ensureRepository } from '../metadata/repositories.ts'
 import type { ObjectStore } from '../object-store.ts'
+import type { RedirectOptions } from '../registry-options.ts'
 
 /** What the handlers of the distribution API work with. */
 export interface DistributionContext {
@@ -16,12 +17,7 @@ export interface DistributionContext {
   /** Whether manifests may name blobs and manifests that are not in the repository. */
   readonly allowSparse: boolean
   /** Sends clients to the object store itself for blobs, where it has addresses for them. */
-  readonly redirects: Redirects | undefined
-}
-
-interface Redirects {
-  /** How long an address is good for. */
-  readonly expiresSeconds: number
+  readonly redirects: RedirectOptions | undefined
 }
 
 interface DistributionLimits {
@@ -51,7 +47,7 @@ export interface DistributionOptions {
   /** Told of each manifest that was asked for. Must not throw. */
   readonly onPull?: (pull: Pull) => void
   /** Default: the registry sends blobs itself. */
-  readonly redirects?: Redirects | undefined
+  readonly redirects?: RedirectOptions | undefined
   /** Whether manifests may name what is not in their repository. Default false: a push that lost a layer is noticed. */
   readonly allowSparse?: boolean
   readonly limits?: Partial<DistributionLimits>

@@ -39,6 +39,7 @@ export async function openS3Objects(url: string): Promise<ObjectStore> {
     open: (key, range: ByteRange): Bytes => bucket.read(nameOf(key), range),
     delete: (keys) => bucket.delete(keys.map(nameOf)),
     list: () => listObjects(bucket),
+    check: () => bucket.check(),
     linkTo: (key, { expiresSeconds, contentType }) =>
       bucket.link(nameOf(key), expiresSeconds, contentType),
   }

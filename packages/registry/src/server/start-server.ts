@@ -43,14 +43,15 @@ interface Output {
  * @throws KatmanError `LISTEN_FAILED`, `TLS_INVALID`, `REGISTRY_BUSY`, `REGISTRY_FOLDER_UNUSABLE`, `REGISTRY_CONFIG_INVALID`, and what `openRegistry` throws.
  */
 export async function startServer(options: ServerOptions, output: Output): Promise<RunningServer> {
-  const { folder } = options.registry
+  const { database, folder } = options.registry
   const threads = threadsOf(options)
   const closing: (() => void | Promise<void>)[] = []
   const closeAll = async (): Promise<void> => {
     for (const close of closing.splice(0).toReversed()) await close()
   }
   try {
-    if (folder !== undefined) closing.push(await claimFolder(folder))
+    // Replicas with a database of their own may share the folder of the blobs.
+    if (folder !== undefined && database === undefined) closing.push(await claimFolder(folder))
     let tls = options.tls === undefined ? undefined : await readTls(options.tls)
     // Sockets that share a port would also share it with another server of this user.
     if (threads > 1 && options.listen.port !== 0) await checkFree(options.listen)
@@ -125,7 +126,8 @@ export async function startServer(options: ServerOptions, output: Output): Promi
 
 /** One thread where the system cannot share a port between sockets, and where all is in its memory. */
 function threadsOf({ threads, registry }: ServerOptions): number {
-  if (process.platform !== 'linux' || registry.folder === undefined) return 1
+  const isInMemory = registry.folder === undefined && registry.database === undefined
+  if (process.platform !== 'linux' || isInMemory) return 1
   return threads ?? Math.min(4, availableParallelism())
 }
 

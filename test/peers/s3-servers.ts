@@ -1,13 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import {
-  createPeerDirectory,
-  findFreePort,
-  startPeer,
-  waitForPeer,
-} from '../../../test/peers/process.ts'
-import { goTool } from '../../../test/peers/require-peer.ts'
+import { createPeerDirectory, findFreePort, startPeer, waitForPeer } from './process.ts'
+import { goTool } from './require-peer.ts'
 
 const accessKeyId = 'katman'
 const secretAccessKey = 'katman-secret'
@@ -40,14 +34,8 @@ export async function startS3(kind: (typeof s3Servers)[number]): Promise<S3Peer>
     port,
     async createBucket(proxyPort = port) {
       const name = `bucket-${++count}`
-      const client = new S3Client({
-        endpoint: `http://127.0.0.1:${port}`,
-        region: 'us-east-1',
-        forcePathStyle: true,
-        credentials: { accessKeyId, secretAccessKey },
-      })
-      await client.send(new CreateBucketCommand({ Bucket: name }))
-      client.destroy()
+      // Both keep a bucket as a folder.
+      await mkdir(path.join(data, name))
       const endpoint = encodeURIComponent(`http://127.0.0.1:${proxyPort}`)
       return `s3://${accessKeyId}:${secretAccessKey}@${name}/registry?endpoint=${endpoint}`
     },
