@@ -19,6 +19,11 @@ export const deployments: readonly Deployment[] = [
 ]
 
 async function startFiles(): Promise<RunningDeployment> {
-  const server = await serveKatman((folder) => ['--data', path.join(folder, 'data'), '--open'])
+  const server = await serveKatman((folder) => [
+    '--data',
+    path.join(folder, 'data'),
+    '--open',
+    '--allow-sparse',
+  ])
   return server
 }

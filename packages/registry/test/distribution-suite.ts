@@ -73,6 +73,33 @@ export function distributionSuite(name: string, open: OpenDatabase): void {
       expect((await other(`GET /v2/app/blobs/${digest}`)).text).toBe(large.toString())
     })
 
+    it('are closed by another without reading them again', async () => {
+      await using world = await openWorld()
+      let reads = 0
+      const objects: ObjectStore = {
+        ...world.objects,
+        readUpload(upload) {
+          reads += 1
+          return world.objects.readUpload(upload)
+        },
+      }
+      const [one, other] = [world.registry({ objects }), world.registry({ objects })]
+      for (const [algorithm, most] of [
+        ['sha256', 0],
+        ['sha512', 1],
+      ] as const) {
+        const session = await begin(one)
+        await one(`PATCH ${session}`, { body: large })
+        const digest = digestOf(large, algorithm)
+        expect((await other(`PUT ${session}?digest=${digest}`)).status).toBe(201)
+        expect(reads).toBe(most)
+      }
+      const session = await begin(one)
+      await one(`PATCH ${session}`, { body: large })
+      const { status } = await other(`PUT ${session}?digest=${digestOf('other')}`)
+      expect(status).toBe(400)
+    })
+
     it('take one writer at a time', async () => {
       await using world = await openWorld()
       const [one, other] = [world.registry(), world.registry()]

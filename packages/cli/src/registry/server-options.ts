@@ -26,6 +26,7 @@ export function toServerOptions(settings: Settings, context: Context): ServerOpt
       ...settings.sections,
       ...placesOf(settings, context),
       isOpen: settings.truth('open'),
+      allowSparse: settings.truth('allow-sparse'),
       ...(publicUrl === undefined ? {} : { publicUrl: urlOf(publicUrl) }),
     },
     listen: addressOf(settings.text('listen') ?? defaultListen, 'listen'),

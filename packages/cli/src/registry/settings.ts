@@ -16,6 +16,11 @@ export interface Setting {
 
 /** Every setting that is one value or a list of them; what has a structure of its own is a section of the file. */
 export const settings = [
+  {
+    name: 'allow-sparse',
+    type: 'truth',
+    help: 'Manifests may name layers that nobody pushed',
+  },
   { name: 'data', type: 'text', value: 'folder', help: 'Folder of the database and the blobs' },
   {
     name: 'db',

@@ -49,17 +49,16 @@ async function saveFew(
   arrived: Uint8Array,
   live: LiveUpload,
 ): Promise<UploadRow> {
+  live.hash?.update(arrived)
   const grown = {
     ...row,
+    digest: live.hash?.digest(),
     data: Buffer.concat([row.data, arrived]),
     size: row.size + arrived.byteLength,
     epoch: row.epoch + 1,
     busyUntil: 0,
   }
-  await save(context, grown, row.epoch)
-  live.hash?.update(arrived)
-  live.epoch = grown.epoch
-  live.size = grown.size
+  await save(context, grown, live, row.epoch)
   return grown
 }
 
@@ -108,16 +107,16 @@ async function appendParts(
       const isLast = body.isDone || result.failure !== undefined
       // The store did not keep all that was hashed.
       if (object.size !== live.size) live.hash = undefined
-      live.size = object.size
-      live.epoch = row.epoch
       row = {
         ...row,
         object,
         size: object.size,
         data: none,
+        // A copy of the state of a hash costs little, but not nothing.
+        digest: isLast ? live.hash?.digest() : undefined,
         busyUntil: isLast ? 0 : now() + busyMs,
       }
-      await save(context, row)
+      await save(context, row, live)
       if (result.failure !== undefined) throw result.failure
       if (isLast) return row
       bytes = hashed(body.part(partBytes, pauseOf(context)), live, none)
@@ -140,13 +139,19 @@ async function* hashed(chunks: Bytes, live: LiveUpload, before: Uint8Array): Byt
 async function save(
   { database, now }: DistributionContext,
   row: UploadRow,
+  live: LiveUpload,
   before = row.epoch,
 ): Promise<void> {
   const isOurs = await database.transaction(
     (transaction) => saveUpload(transaction, row, { now: now(), before }),
     { isDurable: false },
   )
-  if (!isOurs) throw otherWriter()
+  live.epoch = row.epoch
+  live.size = row.size
+  if (isOurs) return
+  // What is there now came from another.
+  live.hash = undefined
+  throw otherWriter()
 }
 
 function pauseOf({ objects }: DistributionContext): number {

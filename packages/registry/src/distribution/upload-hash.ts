@@ -5,6 +5,7 @@ import {
   digestAlgorithm,
   type DigestAlgorithm,
   digestHex,
+  parseDigest,
 } from '@katman/oci'
 
 /** Hashes an upload as it arrives. */
@@ -22,10 +23,9 @@ export class UploadHash {
     this.#hash.update(chunk)
   }
 
-  /** Whether the bytes so far have this digest; undefined when another algorithm was hashed. */
-  matches(digest: Digest): boolean | undefined {
-    if (this.#algorithm !== digestAlgorithm(digest)) return undefined
-    return this.#hash.copy().digest('hex') === digestHex(digest)
+  /** Of the bytes so far. */
+  digest(): Digest {
+    return parseDigest(`${this.#algorithm}:${this.#hash.copy().digest('hex')}`)
   }
 }
 

@@ -9,7 +9,7 @@ import { appendBody } from './append-body.ts'
 import type { Asked, DistributionContext } from './context.ts'
 import { giveUpUpload } from './expire-uploads.ts'
 import { IncomingBody } from './incoming-body.ts'
-import { type LiveUpload, LiveUploads } from './live-uploads.ts'
+import { LiveUploads } from './live-uploads.ts'
 import { mountBlob } from './mount-blob.ts'
 import { storeBlob } from './store-blob.ts'
 import { hasDigest } from './upload-hash.ts'
@@ -48,7 +48,13 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
       { isDurable: false },
     )
     const data = new Uint8Array()
-    const fresh = { object: undefined, epoch: 0, busyUntil: 0, holder: undefined }
+    const fresh = {
+      object: undefined,
+      digest: undefined,
+      epoch: 0,
+      busyUntil: 0,
+      holder: undefined,
+    }
     return { id, repository, size: 0, data, ...fresh }
   }
 
@@ -79,7 +85,7 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
       const live = uploads.of(row, digestAlgorithm(digest))
       try {
         row = await appendBody(context, row, body, live, holder)
-        return await commit(row, digest, live, asked)
+        return await commit(row, digest, asked)
       } catch (error) {
         // The client never learnt of the session, so nobody would go on with it.
         const left = await findUpload(database, repository, row.id)
@@ -89,16 +95,13 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
     })
   }
 
-  async function commit(
-    row: UploadRow,
-    digest: Digest,
-    live: LiveUpload,
-    asked: Asked,
-  ): Promise<RegistryResponse> {
+  async function commit(row: UploadRow, digest: Digest, asked: Asked): Promise<RegistryResponse> {
     const { data, object, repository, size } = row
-    const isRight =
-      (size === 0 ? undefined : live.hash?.matches(digest)) ??
-      (await hasDigest(object === undefined ? data : objects.readUpload(object), digest))
+    const known =
+      row.digest !== undefined && digestAlgorithm(row.digest) === digestAlgorithm(digest)
+    const isRight = known
+      ? row.digest === digest
+      : await hasDigest(object === undefined ? data : objects.readUpload(object), digest)
     if (!isRight) {
       await discard(row)
       throw otherBytes(digest)
@@ -157,7 +160,7 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
         const grown = await appendBody(context, row, body, live, holder)
         return digest === undefined
           ? { status: 202, headers: sessionHeaders(grown) }
-          : commit(grown, digest, live, { ...asked, at: now() })
+          : commit(grown, digest, { ...asked, at: now() })
       })
     },
   }

@@ -1,3 +1,4 @@
+import type { Digest } from '@katman/oci'
 import type { Queries } from '../database/database.ts'
 import type { ObjectUpload } from '../object-store.ts'
 
@@ -11,6 +12,8 @@ export interface UploadRow {
   readonly data: Uint8Array
   /** The object that has them otherwise. */
   readonly object: ObjectUpload | undefined
+  /** Of all bytes so far, when who wrote them knew it. */
+  readonly digest: Digest | undefined
   /** Counts who wrote; the one with the number of the row may write. */
   readonly epoch: number
   /** Until when that one is believed to be alive; 0 when nobody writes. */
@@ -32,12 +35,13 @@ interface Row {
   readonly size: number
   readonly data: Uint8Array | null
   readonly state: string | null
+  readonly digest: Digest | null
   readonly epoch: number
   readonly busy_until: number
   readonly holder: string | null
 }
 
-const columns = 'id, repository, size, data, state, epoch, busy_until, holder'
+const columns = 'id, repository, size, data, state, digest, epoch, busy_until, holder'
 
 export async function addUpload(
   queries: Queries,
@@ -83,6 +87,7 @@ function uploadOf(row: Row): UploadRow {
     data: row.data ?? new Uint8Array(),
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only saveUpload writes it
     object: row.state === null ? undefined : (JSON.parse(row.state) as ObjectUpload),
+    digest: row.digest ?? undefined,
     epoch: row.epoch,
     busyUntil: row.busy_until,
     holder: row.holder ?? undefined,
@@ -108,17 +113,18 @@ export async function claimUpload(
  */
 export async function saveUpload(
   queries: Queries,
-  { id, epoch, size, data, object, busyUntil }: Omit<UploadRow, 'repository' | 'holder'>,
+  { id, epoch, size, data, object, digest, busyUntil }: Omit<UploadRow, 'repository' | 'holder'>,
   { now, before = epoch }: { readonly now: number; readonly before?: number },
 ): Promise<boolean> {
   const changed = await queries.run(
-    `UPDATE uploads SET epoch = ?, size = ?, data = ?, state = ?, busy_until = ?, updated_at = ?
+    `UPDATE uploads SET epoch = ?, size = ?, data = ?, state = ?, digest = ?, busy_until = ?, updated_at = ?
      WHERE id = ? AND epoch = ?`,
     [
       epoch,
       size,
       data.byteLength === 0 ? null : data,
       object === undefined ? null : JSON.stringify(object),
+      digest ?? null,
       busyUntil,
       now,
       id,

@@ -81,7 +81,7 @@ export const coreTables: Migration = {
     'CREATE INDEX tags_by_digest ON tags (repository_id, digest)',
 
     // The first bytes are in `data`; when they are too many, in an object, and `state` is what the object store needs to go
-    // on, as JSON. The request that writes holds the row by `epoch`, as long as it says so again before `busy_until`.
+    // on, as JSON. `digest` is of all bytes so far, when it is known. The request that writes holds the row by `epoch`, as long as it says so again before `busy_until`.
     `CREATE TABLE uploads (
       id ${text} PRIMARY KEY,
       repository ${text} NOT NULL,
@@ -89,6 +89,7 @@ export const coreTables: Migration = {
       size ${integer} NOT NULL,
       data ${bytes},
       state TEXT,
+      digest TEXT,
       epoch ${integer} NOT NULL,
       busy_until ${integer} NOT NULL,
       holder TEXT,
