@@ -5,6 +5,7 @@ import { createContext, type DistributionOptions } from './distribution/context.
 import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
 import { openEvents } from './events/events.ts'
+import type { ImageHook } from './events/image-hook.ts'
 import { openHub } from './hub/hub.ts'
 import { createJobRunner } from './jobs/runner.ts'
 import { openRegistryDatabase, openRegistryObjects } from './open-stores.ts'
@@ -36,6 +37,8 @@ interface Surroundings {
   readonly warn?: (line: string) => void
   /** Told how long each transaction took, with its waits. */
   readonly onTransaction?: (seconds: number) => void
+  /** Look at every image that arrives, in the background. The same in every replica. Default: none. */
+  readonly imageHooks?: readonly ImageHook[]
 }
 
 /**
@@ -46,7 +49,7 @@ interface Surroundings {
  */
 export async function openRegistry(
   options: RegistryOptions,
-  { now = Date.now, warn = () => undefined, onTransaction }: Surroundings = {},
+  { now = Date.now, warn = () => undefined, onTransaction, imageHooks = [] }: Surroundings = {},
 ): Promise<OpenRegistry> {
   const opened = await openRegistryDatabase(options)
   const database = onTransaction === undefined ? opened : observeTransactions(opened, onTransaction)
@@ -76,7 +79,14 @@ export async function openRegistry(
       ...(options.redirects === undefined ? {} : { redirects: options.redirects }),
       now,
     }
-    const foundation: Foundation = { database, core: createContext(core), options, now, warn }
+    const foundation: Foundation = {
+      database,
+      core: createContext(core),
+      options,
+      imageHooks,
+      now,
+      warn,
+    }
     for (const open of partOpeners) parts.push(await open(foundation))
 
     const chosen = parts.findLast((part) => part.gate !== undefined)?.gate ?? openGate

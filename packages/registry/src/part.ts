@@ -2,6 +2,7 @@ import type { Gate } from './access.ts'
 import type { ChangeListener, Pull } from './change.ts'
 import type { Database } from './database/database.ts'
 import type { DistributionContext } from './distribution/context.ts'
+import type { ImageHook } from './events/image-hook.ts'
 import type { Face } from './face.ts'
 import type { JobKind } from './jobs/job.ts'
 import type { Registry } from './registry.ts'
@@ -14,6 +15,8 @@ export interface Foundation {
   /** What the distribution API works with, for parts that store and remove as it does: what they change is told to all. */
   readonly core: DistributionContext
   readonly options: RegistryOptions
+  /** What looks at images that arrive. */
+  readonly imageHooks: readonly ImageHook[]
   /** Milliseconds since 1970. */
   readonly now: () => number
   /** Tells the people who run the registry about something that is not an answer: one line, without secrets. */

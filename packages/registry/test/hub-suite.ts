@@ -1,8 +1,10 @@
 import { mediaTypes } from '@katman/oci'
 import { expect, it } from 'vitest'
-import type { Database, Face, Need, Pull, Repository } from '../src/index.ts'
+import type { ChangeListener, Database, Face, Need, Pull, Repository } from '../src/index.ts'
 import { migrate } from '../src/index.ts'
+import { createContext, type DistributionContext } from '../src/distribution/context.ts'
 import { openHub } from '../src/hub/hub.ts'
+import { openMemoryObjects } from '../src/objects/memory-objects.ts'
 import type { Part } from '../src/part.ts'
 import type { RegistryOptions } from '../src/registry-options.ts'
 import { Refusal } from '../src/refusal.ts'
@@ -41,6 +43,10 @@ type Body = Facts & {
   readonly images: readonly Facts[]
 }
 
+function coreOf(database: Database, listener: ChangeListener): DistributionContext {
+  return createContext({ database, objects: openMemoryObjects(), listeners: [listener] })
+}
+
 async function openTestHub(
   open: OpenDatabase,
   options: RegistryOptions = { isOpen: true },
@@ -48,8 +54,11 @@ async function openTestHub(
   const database = await open()
   await migrate(database)
   let now = (): number => 0
-  const part = openHub({
+  const part: Part = openHub({
     database,
+    core: coreOf(database, async (transaction, change) => {
+      for (const listener of part.listeners ?? []) await listener(transaction, change)
+    }),
     options: { publicUrl: 'https://hub.test', ...options },
     now: () => now(),
     warn: () => undefined,
@@ -246,6 +255,7 @@ export function hubSuite(open: OpenDatabase): void {
     await using hub = await openTestHub(open)
     const other = openHub({
       database: hub.database,
+      core: coreOf(hub.database, async () => undefined),
       options: {},
       now: () => 0,
       warn: () => undefined,
@@ -293,7 +303,9 @@ export function hubSuite(open: OpenDatabase): void {
     const digest = await hub.seed.image(repository, { tag: '1' })
     hub.pull(repository, { digest, tag: '1' })
     await hub.part.close?.()
-    await hub.seed.untag(repository, '1')
+    const gone = { method: 'DELETE', account: 'ada' }
+    expect((await hub.ask('/v2/repositories/team/app/tags/1/', gone)).status).toBe(204)
+    expect((await hub.ask('/v2/repositories/team/app/tags/1/', gone)).status).toBe(404)
     hub.seed.actor = undefined
     await hub.seed.tag(repository, '1', digest)
     expect((await hub.ask('/v2/repositories/team/app/tags/1')).body).toMatchObject({

@@ -34,7 +34,7 @@ describe.each(storages)('search in %s', (kind) => {
       star_count: 0,
       is_trusted: false,
       is_automated: false,
-      is_official: false,
+      is_official: true,
     })
   })
 

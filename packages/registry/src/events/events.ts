@@ -5,6 +5,7 @@ import { createGuardedTransport } from '../outbound/guarded-transport.ts'
 import { createDeliveryJob } from './deliver.ts'
 import { dispatchEvents } from './dispatch.ts'
 import { createEventFeed } from './event-feed.ts'
+import { createHookJob, queueHooks } from './image-hook.ts'
 import { writeOutbox } from './outbox.ts'
 import { createPullEvents } from './pull-events.ts'
 import { createWebhookFace } from './webhook-face.ts'
@@ -20,7 +21,7 @@ const dispatchMs = 250
 const dayMs = 24 * 3600 * 1000
 
 /** Events: an outbox of what changed, webhooks and a feed that tell it. */
-export function openEvents({ database, options, now, warn }: Foundation): Part {
+export function openEvents({ database, core, options, now, warn, imageHooks }: Foundation): Part {
   const source = options.publicUrl ?? 'urn:katman:registry'
   const transport = createGuardedTransport(options.outbound)
   const feed = createEventFeed({ database, source, now })
@@ -43,9 +44,13 @@ export function openEvents({ database, options, now, warn }: Foundation): Part {
   }
 
   return {
-    listeners: [writeOutbox],
+    listeners: imageHooks.length === 0 ? [writeOutbox] : [writeOutbox, queueHooks(imageHooks)],
     faces: [feed.face, createWebhookFace({ database, transport, source, now })],
-    jobs: [createDeliveryJob(database, transport), forgetOldEvents(database)],
+    jobs: [
+      createDeliveryJob(database, transport),
+      forgetOldEvents(database),
+      ...imageHooks.map((hook) => createHookJob(hook, core)),
+    ],
     ...(pulls === undefined ? {} : { onPull: (pull) => pulls.record(pull) }),
     async start() {
       dispatching = dispatch()

@@ -1,6 +1,9 @@
 import type { AddressOf } from '../address.ts'
 import type { Need, Visitor } from '../access.ts'
+import { isTag } from '@katman/oci'
 import type { Database } from '../database/database.ts'
+import type { DistributionContext } from '../distribution/context.ts'
+import { deleteManifest } from '../distribution/delete-manifest.ts'
 import type { Face } from '../face.ts'
 import { json, type RegistryRequest, type RegistryResponse } from '../http.ts'
 import { Refusal } from '../refusal.ts'
@@ -23,6 +26,7 @@ import { getHubTag, listHubTags } from './tags.ts'
 
 export interface HubFaceOptions {
   readonly database: Database
+  readonly core: DistributionContext
   readonly addressOf: AddressOf
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -47,7 +51,7 @@ export function createHubFace(options: HubFaceOptions): Face {
     } catch (error) {
       if (error instanceof HubError) return hubErrorResponse(error)
       // What is wrong with a request is told as Docker Hub tells it.
-      if (error instanceof Refusal && (error.status === 400 || error.status === 413)) {
+      if (error instanceof Refusal && [400, 404, 413].includes(error.status)) {
         return hubErrorResponse(new HubError(error.status, error.message))
       }
       throw error
@@ -60,7 +64,7 @@ const methods: Readonly<Record<HubRoute['kind'], readonly string[]>> = {
   repositories: readMethods,
   repository: [...readMethods, 'PATCH'],
   tags: readMethods,
-  tag: readMethods,
+  tag: [...readMethods, 'DELETE'],
   stars: ['POST', 'DELETE'],
   search: readMethods,
 }
@@ -176,9 +180,19 @@ async function answerTags(name: string, call: Call): Promise<RegistryResponse> {
 
 async function answerTag(name: string, tag: string, call: Call): Promise<RegistryResponse> {
   const { repository } = await enter(name, call)
+  if (call.request.method === 'DELETE') return removeTag(repository.name, tag, call)
   const found = await getHubTag(call.database, repository, tag, call.now())
   if (found === undefined) throw objectNotFound(name, { tag: tag.slice(0, 128) })
   return json(200, found)
+}
+
+/** As the distribution API deletes it. */
+async function removeTag(repository: string, tag: string, call: Call): Promise<RegistryResponse> {
+  const { account } = await call.admit({ repository, actions: ['delete'] })
+  if (!isTag(tag)) throw objectNotFound(repository, { tag: tag.slice(0, 128) })
+  const asked = { actor: account, at: call.now() }
+  await deleteManifest(call.core, { repository, reference: tag }, asked)
+  return { status: 204 }
 }
 
 async function answerStar(name: string, call: Call): Promise<RegistryResponse> {

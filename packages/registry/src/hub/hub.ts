@@ -20,7 +20,13 @@ export interface HubOptions {
 const defaultWindowSeconds = 6 * 3600
 
 /** Docker Hub's face: what a repository is, what its tags hold, how often it was pulled. */
-export function openHub({ database, options, now, warn }: Omit<Foundation, 'core'>): Part {
+export function openHub({
+  database,
+  core,
+  options,
+  now,
+  warn,
+}: Pick<Foundation, 'database' | 'core' | 'options' | 'now' | 'warn'>): Part {
   const warnOf = (what: string) => (error: unknown) => {
     warn(`${what} wait to be written: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -42,7 +48,7 @@ export function openHub({ database, options, now, warn }: Omit<Foundation, 'core
       : createPullQuota(database, { windowSeconds, now, onFailure: warnOf('used up pulls') })
   return {
     listeners: [recordImages],
-    faces: [createHubFace({ database, now, addressOf, isOpen, readPrivacy })],
+    faces: [createHubFace({ database, core, now, addressOf, isOpen, readPrivacy })],
     onPull: (pull) => counter.record(pull),
     ...(limits === undefined || quota === undefined
       ? {}

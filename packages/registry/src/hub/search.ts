@@ -13,6 +13,8 @@ export interface SearchQuery {
 }
 
 const maxTerm = 300
+/** More than so many names are not put in order. */
+const maxFound = 10_000
 
 /** The repositories the client may see whose name holds the term, the most alike first. */
 export async function searchPages(
@@ -24,10 +26,10 @@ export async function searchPages(
     .slice(0, maxTerm)
     .toLowerCase()
     .replace(/^library\//, '')
-  const found = (await queries.all<Candidate>(candidates))
+  const pattern = `%${wanted.replaceAll(/[!%_]/g, '!$&')}%`
+  const found = (await queries.all<Candidate>(candidates, [pattern, maxFound]))
     .filter(
       (row) =>
-        row.name.includes(wanted) &&
         row.stars >= minStars &&
         (isOfficial === undefined || (badgeOf(row) === 'official') === isOfficial) &&
         maySee(row.name),
@@ -74,4 +76,5 @@ function likeness(name: string, term: string): number {
 
 const candidates = `SELECT r.id, r.name, p.badge,
     (SELECT COUNT(*) FROM stars s WHERE s.repository_id = r.id) AS stars
-  FROM repositories r LEFT JOIN repository_pages p ON p.repository_id = r.id`
+  FROM repositories r LEFT JOIN repository_pages p ON p.repository_id = r.id
+  WHERE r.name LIKE ? ESCAPE '!' ORDER BY r.name LIMIT ?`
