@@ -1,5 +1,7 @@
-import { openMemoryStorage, serveRegistry, type ServeOptions } from '@katman/registry'
+import path from 'node:path'
+import { type Administration, administer } from './administer.ts'
 import type { Login } from './clients.ts'
+import { serveKatman } from './serve.ts'
 
 /** A way to log in, and a registry where it holds. */
 export interface AuthKind {
@@ -13,21 +15,52 @@ interface AuthedRegistry extends AsyncDisposable {
   readonly login: Login | undefined
 }
 
-const login: Login = { user: 'ayse', secret: 'parola-parola' }
+const ayse: Login = { user: 'ayse', secret: 'parola-parola' }
+
+/** The namespace in which the clients work. */
+const namespace = 'clients'
 
 export const authKinds: readonly AuthKind[] = [
-  { name: 'open', open: () => serve(undefined, undefined) },
-  { name: 'basic', open: () => serve({ kind: 'basic', users: { ayse: login.secret } }, login) },
-  { name: 'token', open: () => serve({ kind: 'bearer', users: { ayse: login.secret } }, login) },
+  {
+    name: 'open',
+    async open() {
+      return { ...(await serveKatman((folder) => [...dataIn(folder), '--open'])), login: undefined }
+    },
+  },
+  {
+    name: 'password',
+    open: () =>
+      withAccounts(async ({ addPerson }) => {
+        await addPerson(ayse, namespace)
+        return ayse
+      }),
+  },
+  {
+    name: 'token',
+    open: () =>
+      withAccounts(async ({ addPerson, post }) => {
+        await addPerson(ayse, namespace)
+        const { token } = await post('accounts/ayse/tokens', { name: 'laptop' }, ayse)
+        return { ...ayse, secret: String(token) }
+      }),
+  },
+  {
+    name: 'robot',
+    open: () =>
+      withAccounts(async ({ addPerson, addRobot }) => {
+        await addPerson(ayse, namespace)
+        return addRobot(namespace)
+      }),
+  },
 ]
 
-async function serve(
-  auth: ServeOptions['auth'],
-  known: Login | undefined,
+async function withAccounts(
+  make: (administration: Administration) => Promise<Login>,
 ): Promise<AuthedRegistry> {
-  const server = await serveRegistry({
-    storage: await openMemoryStorage(),
-    ...(auth === undefined ? {} : { auth }),
-  })
-  return { host: server.host, login: known, [Symbol.asyncDispose]: () => server.close() }
+  const server = await serveKatman(dataIn)
+  return { ...server, login: await make(await administer(server)) }
+}
+
+function dataIn(folder: string): readonly string[] {
+  return ['--data', path.join(folder, 'data')]
 }

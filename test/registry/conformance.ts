@@ -65,6 +65,28 @@ export async function runConformance(target: ConformanceTarget): Promise<Sheet> 
   }
 }
 
+/** The files of docs/conformance: without what differs from run to run. */
+export function formatResults({ yaml, tests }: Sheet): Readonly<Record<string, string>> {
+  const results = yaml
+    .replace(/^( {2}registry: ).*$/m, '$1registry.example')
+    .replace(/^( {2}resultsDir: ).*$/m, '$1./results')
+  return { 'results.yaml': results, 'junit.xml': formatJunit(tests) }
+}
+
+/** The tests and their results, without times and requests: the suite's own file has 2 MB. */
+function formatJunit(tests: readonly ConformanceTest[]): string {
+  const of = (status: string): number => tests.filter((test) => test.status === status).length
+  const counts = `tests="${tests.length}" failures="${of('failure')}" errors="${of('error')}" skipped="${of('skipped')}"`
+  const cases = tests.map(
+    ({ name, status }) => `  <testcase name="${escape(name)}" status="${status}"/>\n`,
+  )
+  return `<testsuite name="OCI Conformance Test" ${counts}>\n${cases.join('')}</testsuite>\n`
+}
+
+function escape(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')
+}
+
 function readGroups(text: string): readonly string[] {
   const lines = text.matchAll(/^ {2}(\S[^.\n]*)\.+: +([A-Z][A-Za-z]+)$/gm)
   return Array.from(lines, ([, name = '', status = '']) => `${name}: ${status}`)
