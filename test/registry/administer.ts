@@ -36,7 +36,7 @@ export async function administer({ host, directory }: ServedRegistry): Promise<A
     },
     async addRobot(namespace) {
       const user = `${namespace}+robot`
-      const grants = [{ repository: `${namespace}/*`, actions: ['pull', 'push', 'delete'] }]
+      const grants = [{ repository: `${namespace}/**`, actions: ['pull', 'push', 'delete'] }]
       const { token } = await post('robots', { name: user, grants })
       return { user, secret: String(token) }
     },

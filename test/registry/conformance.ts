@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { goTool } from '../peers/require-peer.ts'
+import type { Login } from './clients.ts'
 import { runCommand } from '../peers/terminal.ts'
 
 /** Where the suite finds the registry, and who it is there. */
@@ -9,7 +10,7 @@ export interface ConformanceTarget {
   /** `127.0.0.1:PORT`; plain http */
   readonly host: string
   /** Who asks; default: nobody. */
-  readonly login?: { readonly user: string; readonly password: string } | undefined
+  readonly login?: Login | undefined
 }
 
 /** What the suite found. */
@@ -49,7 +50,7 @@ export async function runConformance(target: ConformanceTarget): Promise<Sheet> 
         OCI_LOG: 'error',
         OCI_RESULTS_DIR: folder,
         OCI_USERNAME: target.login?.user,
-        OCI_PASSWORD: target.login?.password,
+        OCI_PASSWORD: target.login?.secret,
       },
     })
     const start = stdout.indexOf('OCI Conformance Result')
@@ -73,11 +74,12 @@ export function formatResults({ yaml, tests }: Sheet): Readonly<Record<string, s
   return { 'results.yaml': results, 'junit.xml': formatJunit(tests) }
 }
 
-/** The tests and their results, without times and requests: the suite's own file has 2 MB. */
+/** The tests, sorted: the suite takes some in any order. Without times and requests: its own file has 2 MB. */
 function formatJunit(tests: readonly ConformanceTest[]): string {
   const of = (status: string): number => tests.filter((test) => test.status === status).length
   const counts = `tests="${tests.length}" failures="${of('failure')}" errors="${of('error')}" skipped="${of('skipped')}"`
-  const cases = tests.map(
+  const inOrder = tests.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  const cases = inOrder.map(
     ({ name, status }) => `  <testcase name="${escape(name)}" status="${status}"/>\n`,
   )
   return `<testsuite name="OCI Conformance Test" ${counts}>\n${cases.join('')}</testsuite>\n`

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { PeerName } from '../peers/require-peer.ts'
 import type { ConformanceTarget } from './conformance.ts'
+import { administer } from './administer.ts'
 import { serveKatman } from './serve.ts'
 
 /** A way to run the registry whose conformance is proven. */
@@ -14,16 +15,28 @@ export interface Deployment {
 
 interface RunningDeployment extends ConformanceTarget, AsyncDisposable {}
 
-export const deployments: readonly Deployment[] = [
-  { name: 'files', title: 'files and SQLite in one folder', peers: [], start: startFiles },
+const dataIn = (folder: string): readonly string[] => [
+  '--allow-sparse',
+  '--data',
+  path.join(folder, 'data'),
 ]
 
-async function startFiles(): Promise<RunningDeployment> {
-  const server = await serveKatman((folder) => [
-    '--data',
-    path.join(folder, 'data'),
-    '--open',
-    '--allow-sparse',
-  ])
-  return server
-}
+export const deployments: readonly Deployment[] = [
+  {
+    name: 'files',
+    title: 'files and SQLite in one folder',
+    peers: [],
+    start: () => serveKatman((folder) => [...dataIn(folder), '--open']),
+  },
+  {
+    name: 'auth',
+    title: 'files and SQLite, with accounts and rights',
+    peers: [],
+    async start() {
+      const server = await serveKatman(dataIn)
+      const { addPerson, addRobot } = await administer(server)
+      await addPerson({ user: 'ayse', secret: 'parola-parola' }, 'conformance')
+      return { ...server, login: await addRobot('conformance') }
+    },
+  },
+]

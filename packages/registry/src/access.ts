@@ -1,5 +1,5 @@
 import type { RegistryRequest, RegistryResponse } from './http.ts'
-import type { Route } from './route.ts'
+import { isRepositoryName, type Route } from './route.ts'
 
 export type Action = 'pull' | 'push' | 'delete' | 'admin'
 
@@ -8,7 +8,12 @@ export type Policy = (user: string | undefined, repository: string, action: Acti
 
 /** One thing a request needs to be allowed to do. */
 export type Need =
-  | { readonly repository: string; readonly actions: readonly Action[] }
+  | {
+      readonly repository: string
+      readonly actions: readonly Action[]
+      /** The repository to mount from, which is mounted only for somebody who may pull there. */
+      readonly from?: string
+    }
   | 'catalog'
   | 'search'
   | 'login'
@@ -57,7 +62,7 @@ export function isNeedOfUser(
   return need.actions.every((action) => policy(user, need.repository, action))
 }
 
-export function needOf(route: Route, method: string): Need {
+export function needOf(route: Route, method: string, query?: URLSearchParams): Need {
   if (route.kind === 'base') return 'login'
   if (route.kind === 'catalog' || route.kind === 'search') return route.kind
   const { repository } = route
@@ -66,6 +71,9 @@ export function needOf(route: Route, method: string): Need {
     const isUpload = route.kind === 'upload'
     return { repository, actions: isUpload ? ['pull', 'push'] : ['pull'] }
   }
+  const from = route.kind === 'uploads' && query?.has('mount') ? query.get('from') : null
+  if (from !== null && isRepositoryName(from))
+    return { repository, actions: ['pull', 'push'], from }
   const isDelete = method === 'DELETE' && route.kind !== 'upload'
   return { repository, actions: isDelete ? ['delete'] : ['pull', 'push'] }
 }

@@ -65,7 +65,7 @@ export function createRegistry(options: CreateRegistryOptions): Registry {
         headers: { allow: allowed.join(', ') },
       })
     }
-    const visitor = await gate.admit(request, needOf(route, request.method))
+    const visitor = await gate.admit(request, needOf(route, request.method, request.query))
     const before = await pullThrough?.before(request, route)
     if (before?.response !== undefined) return before.response
     const asked = { actor: visitor.account, at: now() }

@@ -67,6 +67,27 @@ describe('the gate of accounts', () => {
     }
   })
 
+  it('asks for a token for both repositories before it mounts, of those who may pull there', async () => {
+    await using registry = await openAccountsRegistry()
+    const ayse = await registry.addAccount('ayse', { clear: password })
+    await registry.grant(ayse, 'team/*', ['push'])
+    const digest = `sha256:${'0'.repeat(64)}`
+    const mount = async (from: string, scope: string) =>
+      registry.ask('POST', `/v2/team/app/blobs/uploads/?mount=${digest}&from=${from}`, {
+        authorization: await signed(registry, scope, basic('ayse', password)),
+      })
+    const scope = 'repository:team/app:pull,push'
+    const refused = await mount('team/base', scope)
+    expect(refused.status).toBe(401)
+    expect(refused.headers['www-authenticate']).toContain(
+      `scope="${scope} repository:team/base:pull",error="insufficient_scope"`,
+    )
+    // There is no such blob: the upload begins.
+    expect((await mount('team/base', `${scope} repository:team/base:pull`)).status).toBe(202)
+    expect((await mount('secret/base', scope)).status).toBe(202)
+    expect((await mount('"x', scope)).status).toBe(202)
+  })
+
   it('gives the part of the scopes the account may have', async () => {
     await using registry = await openAccountsRegistry()
     const ayse = await registry.addAccount('ayse', { clear: password })

@@ -81,7 +81,10 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
       const identity = await identify(request)
       if (identity === undefined) throw challenge(request, need, 'invalid_token')
       const isAdmitted = mayDo(identity, need) || (await mayOpen(database, identity, need))
-      if (isAdmitted) return visitorOf(identity, need)
+      if (isAdmitted) {
+        if (lacksSource(identity, need)) throw challenge(request, need, 'insufficient_scope')
+        return visitorOf(identity, need)
+      }
       // A client with a signed token gets another one for the scope; one without needs credentials.
       if (identity.access !== undefined) throw challenge(request, need, 'insufficient_scope')
       if (identity.account === undefined) throw challenge(request, need, '')
@@ -103,6 +106,13 @@ async function mayOpen(database: Database, identity: Identity, need: Need): Prom
   return true
 }
 
+/** Who may mount from there, but got a token without saying so, gets another one: else the blob would be sent again. */
+function lacksSource(identity: Identity, need: Need): boolean {
+  if (typeof need === 'string' || 'namespace' in need || need.from === undefined) return false
+  const source: Need = { repository: need.from, actions: ['pull'] }
+  return !mayDo(identity, source) && mayDo({ ...identity, access: undefined }, source)
+}
+
 function visitorOf(identity: Identity, admitted: Need): AccountVisitor {
   const { rights, scopes } = identity
   return {
@@ -119,5 +129,6 @@ function scopeOf(need: Need): string {
   if (need === 'catalog') return 'registry:catalog:*'
   if (typeof need === 'string' || 'namespace' in need) return ''
   const asked = need.actions.filter((action) => action !== 'admin')
-  return `repository:${need.repository}:${asked.join(',')}`
+  const source = need.from === undefined ? '' : ` repository:${need.from}:pull`
+  return `repository:${need.repository}:${asked.join(',')}${source}`
 }
