@@ -7,11 +7,15 @@ import type { ServedRegistry } from './serve.ts'
 /** The administration API, as its first administrator or as somebody else. */
 export interface Administration {
   /** Sends a document; the answer's. Throws when it is a refusal. */
-  post(target: string, document: object, who?: Login): Promise<Readonly<Record<string, unknown>>>
+  readonly post: (
+    target: string,
+    document: object,
+    who?: Login,
+  ) => Promise<Readonly<Record<string, unknown>>>
   /** Makes a person with a password and a namespace that is theirs. */
-  addPerson(login: Login, namespace: string): Promise<void>
+  readonly addPerson: (login: Login, namespace: string) => Promise<void>
   /** Makes a robot that may do everything in the repositories of its namespace. */
-  addRobot(namespace: string): Promise<Login>
+  readonly addRobot: (namespace: string) => Promise<Login>
 }
 
 /** Takes the token that a registry shows at its first start. */

@@ -10,7 +10,7 @@ export interface Deployment {
   readonly name: string
   readonly title: string
   readonly peers: readonly PeerName[]
-  start(): Promise<RunningDeployment>
+  readonly start: () => Promise<RunningDeployment>
 }
 
 interface RunningDeployment extends ConformanceTarget, AsyncDisposable {}
