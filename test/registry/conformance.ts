@@ -25,7 +25,7 @@ export interface Sheet {
   readonly notPassed: readonly string[]
 }
 
-export interface ConformanceTest {
+interface ConformanceTest {
   readonly name: string
   readonly status: string
   /** What the suite says about it; empty when it passed. */
