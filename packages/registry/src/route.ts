@@ -13,7 +13,6 @@ export type Route =
   | { readonly kind: 'tags'; readonly repository: string }
   | { readonly kind: 'referrers'; readonly repository: string; readonly digest: Digest }
 
-const component = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/
 const maxNameLength = 255
 const uploadID = /^[0-9a-f-]{36}$/
 
@@ -47,7 +46,27 @@ export function parseRoute(path: string): Route | undefined {
 
 /** True for a repository name of the distribution grammar. */
 export function isRepositoryName(name: string): boolean {
-  return name.length <= maxNameLength && name.split('/').every((text) => component.test(text))
+  return name.length <= maxNameLength && name.split('/').every(isComponent)
+}
+
+/** Runs of letters and digits, with one dot, one or two underlines or any number of dashes between two of them. */
+function isComponent(text: string): boolean {
+  let separator = ''
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    const isWord = (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39)
+    if (isWord) separator = ''
+    else {
+      separator += text.charAt(at)
+      const fits = separator === '.' || separator === '_' || separator === '__'
+      if (at === 0 || !(fits || isDashes(separator))) return false
+    }
+  }
+  return text !== '' && separator === ''
+}
+
+function isDashes(text: string): boolean {
+  return text.endsWith('-') && (text.length === 1 || text.startsWith('-'))
 }
 
 export function unknownUpload(): Refusal {
