@@ -2,6 +2,7 @@ import path from 'node:path'
 import type { PeerName } from '../peers/require-peer.ts'
 import type { ConformanceTarget } from './conformance.ts'
 import { administer } from './administer.ts'
+import { startReplicas } from './replicas.ts'
 import { serveKatman } from './serve.ts'
 
 /** A way to run the registry whose conformance is proven. */
@@ -38,5 +39,17 @@ export const deployments: readonly Deployment[] = [
       await addPerson({ user: 'ayse', secret: 'parola-parola' }, 'conformance')
       return { ...server, login: await addRobot('conformance') }
     },
+  },
+  {
+    name: 'scaled',
+    title: 'PostgreSQL and S3',
+    peers: ['postgres', 'versitygw'],
+    start: () => startReplicas({ count: 1, flags: ['--open', '--allow-sparse'] }),
+  },
+  {
+    name: 'replicas',
+    title: 'three replicas, each request at the next one',
+    peers: ['postgres', 'versitygw'],
+    start: () => startReplicas({ count: 3, flags: ['--open', '--allow-sparse'] }),
   },
 ]
