@@ -39,6 +39,10 @@ export const floors: Readonly<
     name: '@katman/registry',
     floor: 3,
     npm: {
+      bcryptjs: 'the hashes of htpasswd files; in JavaScript, loaded only for them',
+      jose: 'checks the tokens of OIDC issuers; no dependency, loaded only for them',
+      'openid-client':
+        'logs people in at OIDC providers; certified, by the author of jose, loaded only for that',
       '@aws-sdk/client-s3': "Amazon's own client of S3; loaded only for an s3:// storage",
       '@aws-sdk/s3-request-presigner': 'signs the links of the same client',
       '@opentelemetry/api':

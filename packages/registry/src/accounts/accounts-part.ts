@@ -1,38 +1,81 @@
-import { addressAsked } from '../address.ts'
+import type { HttpTransport } from '@katman/remote'
+import { type AddressOf, addressAsked } from '../address.ts'
+import type { Face } from '../face.ts'
+import { createGuardedTransport } from '../outbound/guarded-transport.ts'
 import type { Foundation, Part } from '../part.ts'
 import { createAccountsGate } from './accounts-gate.ts'
 import { createApiFace } from './api/api-face.ts'
+import { auditChanges } from './audit-changes.ts'
 import { Authenticator } from './authenticator.ts'
+import { createHtpasswdGate } from './htpasswd.ts'
+import { createLoginFace } from './oidc/login-face.ts'
+import { createWorkloadVerifier } from './oidc/workload-identity.ts'
 import { openNamespaces } from './open-namespace.ts'
 import { PasswordHasher } from './password-hash.ts'
 import { RightsReader } from './rights-reader.ts'
 import { SignedTokens } from './signed-token.ts'
 import { SigningKeys } from './signing-keys.ts'
+import { dropOldTokens } from './token-store.ts'
 
 const minTokenSeconds = 60
 const defaultTokenSeconds = 300
 
-/** Accounts and rights: who may do what, the token server, and namespaces. */
-export function openAccounts({ database, options, now }: Foundation): Part {
-  const listeners = [openNamespaces]
+/** Who may do what: nobody asks when the registry is open; else the users of a file, or accounts with rights. */
+export async function openAccounts(foundation: Foundation): Promise<Part> {
+  const { options, now, warn } = foundation
+  // Also while it is open: it may not always be.
+  const listeners = [openNamespaces, auditChanges]
   if (options.isOpen === true) return { listeners }
+  const { htpasswd } = options.access ?? {}
+  if (htpasswd !== undefined) {
+    return { listeners, gate: await createHtpasswdGate(htpasswd, { now, warn }) }
+  }
+  return { listeners, ...openOwnAccounts(foundation) }
+}
+
+function openOwnAccounts({ database, options, now, warn }: Foundation): Part {
   const { service = 'katman', tokenSeconds = defaultTokenSeconds } = options.access ?? {}
-  const { publicUrl } = options
+  const { publicUrl, access } = options
   const rights = new RightsReader(database, now)
   const hasher = new PasswordHasher()
+  const { workloads, login } = access ?? {}
+  const addressOf: AddressOf =
+    publicUrl === undefined ? addressAsked('http://localhost') : (): string => publicUrl
+  let transport: HttpTransport | undefined
+  const outside = (): HttpTransport =>
+    (transport ??= createGuardedTransport({ allow: options.outbound?.allow ?? [] }))
+  const authenticator = new Authenticator({
+    database,
+    rights,
+    now,
+    hasher,
+    verifyForeignToken:
+      workloads === undefined
+        ? undefined
+        : createWorkloadVerifier({ issuers: workloads, transport: outside(), now, warn }),
+  })
   const gate = createAccountsGate({
     database,
-    authenticator: new Authenticator({ database, rights, now, hasher }),
+    authenticator,
     rights,
     tokens: new SignedTokens({ keys: new SigningKeys(database, now), service, now }),
     service,
     lifetimeSeconds: Math.max(minTokenSeconds, tokenSeconds),
     now,
-    addressOf: publicUrl === undefined ? addressAsked('http://localhost') : (): string => publicUrl,
+    addressOf,
   })
+  const faces: Face[] = [createApiFace({ database, hasher, now })]
+  if (login !== undefined) {
+    faces.push(createLoginFace({ login, database, transport: outside(), addressOf, now, warn }))
+  }
   return {
-    listeners,
     gate,
-    faces: [createApiFace({ database, hasher, now })],
+    faces,
+    async start() {
+      await dropOldTokens(database, now())
+    },
+    async close() {
+      await transport?.[Symbol.asyncDispose]()
+    },
   }
 }

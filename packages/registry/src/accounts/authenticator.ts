@@ -4,15 +4,16 @@ import { findAccount, readPassword } from './account-store.ts'
 import { writeAudit } from './audit-log.ts'
 import { FailedLogins } from './failed-logins.ts'
 import type { Identity } from './identity.ts'
-import { PasswordHasher, tooMany } from './password-hash.ts'
+import type { PasswordHasher } from './password-hash.ts'
 import type { RightsReader } from './rights-reader.ts'
 import type { Scope } from './rights.ts'
 import { isSecretToken } from './secret-token.ts'
 import { findTokenBySecret, touchToken } from './token-store.ts'
+import { tooMany } from './too-many.ts'
 import { VerifiedPasswords } from './verified-passwords.ts'
 
 /** Says which account a token of another issuer stands for; undefined when it is none to trust. */
-type VerifyForeignToken = (
+export type VerifyForeignToken = (
   token: string,
 ) => Promise<{ readonly account: string; readonly scopes?: readonly Scope[] } | undefined>
 

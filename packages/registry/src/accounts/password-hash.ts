@@ -1,5 +1,5 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
-import { Refusal } from '../refusal.ts'
+import { Turnstile } from './turnstile.ts'
 
 /** OWASP's choice for argon2id: 19 MiB, two passes, one lane. */
 const parameters = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 }
@@ -19,16 +19,16 @@ interface HasherOptions {
  * @throws Refusal 429 with `Retry-After` when too many wait.
  */
 export class PasswordHasher {
-  readonly #concurrency: number
-  readonly #queue: number
-  readonly #waiting: (() => void)[] = []
-  #running = 0
+  readonly #turnstile: Turnstile
   /** What an unknown name's password is compared with, so that it takes as long as a known one's. */
-  #nobody: Promise<string> | undefined
+  readonly #nobody = {
+    ...parameters,
+    nonce: randomBytes(saltLength),
+    hash: randomBytes(parameters.tagLength),
+  }
 
   constructor({ concurrency = 2, queue = 32 }: HasherOptions = {}) {
-    this.#concurrency = concurrency
-    this.#queue = queue
+    this.#turnstile = new Turnstile({ concurrency, queue })
   }
 
   /** `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, as other programs read it. */
@@ -42,37 +42,23 @@ export class PasswordHasher {
 
   /** Whether it is the password of a stored hash. Without one it is not, after the same time. */
   async verify(password: string, stored: string | undefined): Promise<boolean> {
-    this.#nobody ??= this.hash(randomBytes(saltLength).toString('hex'))
-    const expected = parseHash(stored ?? (await this.#nobody))
+    const expected = stored === undefined ? this.#nobody : parseHash(stored)
     if (expected === undefined) return false
     const { hash, ...rest } = expected
     const given = await this.#run(password, { ...rest, tagLength: hash.byteLength })
     return timingSafeEqual(given, hash) && stored !== undefined
   }
 
-  async #run(password: string, rest: Parameters): Promise<Buffer> {
-    await this.#enter()
-    try {
-      return await new Promise<Buffer>((resolve, reject) => {
-        argon2('argon2id', { message: password, ...rest }, (error, hash) => {
-          if (error) reject(error)
-          else resolve(hash)
-        })
-      })
-    } finally {
-      this.#running -= 1
-      this.#waiting.shift()?.()
-    }
-  }
-
-  async #enter(): Promise<void> {
-    if (this.#running >= this.#concurrency) {
-      if (this.#waiting.length >= this.#queue) throw tooMany(1)
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve)
-      })
-    }
-    this.#running += 1
+  #run(password: string, rest: Parameters): Promise<Buffer> {
+    return this.#turnstile.run(
+      () =>
+        new Promise<Buffer>((resolve, reject) => {
+          argon2('argon2id', { message: password, ...rest }, (error, hash) => {
+            if (error) reject(error)
+            else resolve(hash)
+          })
+        }),
+    )
   }
 }
 
@@ -82,12 +68,6 @@ interface Parameters {
   readonly parallelism: number
   readonly tagLength: number
   readonly nonce: Uint8Array
-}
-
-export function tooMany(retryAfterSeconds: number): Refusal {
-  return new Refusal(429, 'TOOMANYREQUESTS', 'too many attempts to log in: try again later', {
-    headers: { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) },
-  })
 }
 
 function parseHash(text: string): (Parameters & { readonly hash: Buffer }) | undefined {

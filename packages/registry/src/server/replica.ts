@@ -91,7 +91,7 @@ export async function openReplica(
     address: listener.address,
     health,
     firstRun: async () =>
-      options.registry.isOpen === true
+      options.registry.isOpen === true || options.registry.access?.htpasswd !== undefined
         ? undefined
         : makeFirstRunToken(registry.database, Date.now()),
     start: () => registry.start(),

@@ -2,15 +2,13 @@ import { json } from '../../http.ts'
 import {
   type Account,
   changeAccount,
-  createAccount,
   deleteAccount,
   findAccount,
   listAccounts,
   readPassword,
   setPassword,
 } from '../account-store.ts'
-import { mayOwnByName } from '../names.ts'
-import { createNamespace, setMember } from '../namespace-store.ts'
+import { createPerson } from '../create-person.ts'
 import {
   type Call,
   change,
@@ -49,27 +47,19 @@ export const addPerson: Handler = async (call) => {
   const password =
     given.password === undefined ? {} : { password: await call.hasher.hash(given.password) }
   const entry = { action: 'account.create', target: given.name }
-  const account = await change(call, entry, async (transaction) => {
-    const made = await createAccount(
+  const account = await change(call, entry, (transaction) =>
+    createPerson(
       transaction,
       {
         name: given.name,
-        kind: 'person',
         description: given.description ?? '',
         isAdmin: given.is_admin ?? false,
         mayCreate: given.may_create ?? false,
         ...password,
       },
       call.now,
-    )
-    if (mayOwnByName(made.name)) {
-      const namespace = { name: made.name, createdBy: call.account.name }
-      if (await createNamespace(transaction, namespace, call.now)) {
-        await setMember(transaction, made.name, { accountID: made.id, role: 'owner' })
-      }
-    }
-    return made
-  })
+    ),
+  )
   return json(201, showAccount(account))
 }
 

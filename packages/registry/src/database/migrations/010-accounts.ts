@@ -72,6 +72,17 @@ export const accountTables: Migration = {
       created_at ${integer} NOT NULL
     )`,
 
+    // A login at an OIDC provider that has begun. The browser has the id as a cookie; here is its hash.
+    `CREATE TABLE oidc_logins (
+      id ${text} PRIMARY KEY,
+      state TEXT NOT NULL,
+      nonce TEXT NOT NULL,
+      verifier TEXT NOT NULL,
+      redirect_uri TEXT NOT NULL,
+      created_at ${integer} NOT NULL
+    )`,
+    'CREATE INDEX oidc_logins_by_age ON oidc_logins (created_at)',
+
     `CREATE TABLE audit_log (
       id ${serial},
       at ${integer} NOT NULL,
