@@ -9,7 +9,8 @@ import { isShipped, listImports, readSources, ROOT } from './source-files.ts'
 const sources = readSources()
 const folders = new Map(Object.entries(floors).map(([folder, one]) => [one.name, folder]))
 /** What a test may use beside the packages. */
-const testTools = new Set(['vitest', 'vitest/config', 'fast-check'])
+/** oidc-provider is the real provider that a registry's login is tested with. */
+const testTools = new Set(['vitest', 'vitest/config', 'fast-check', 'oidc-provider'])
 
 describe('imports', () => {
   it('finds every way to import', () => {
