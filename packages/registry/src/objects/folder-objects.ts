@@ -34,7 +34,7 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
     async append(upload, bytes) {
       const handle = await open(unfinished(upload.key), 'r+')
       try {
-        const writer = new FileWriter(handle, upload.size)
+        const writer = new FileWriter(handle, upload.size, pool)
         let failure: unknown
         try {
           for await (const chunk of bytes) await writer.write(chunk)
