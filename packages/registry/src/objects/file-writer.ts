@@ -27,7 +27,7 @@ export class FileWriter {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.byteLength; ) {
+    for (let at = 0; at < chunk.byteLength;) {
       const buffer = (this.#buffer ??= this.#takeBuffer())
       const part = chunk.subarray(at, at + buffer.byteLength - this.#filled)
       buffer.set(part, this.#filled)
@@ -69,7 +69,7 @@ export class FileWriter {
   }
 
   async #writeAll(buffer: Buffer, filled: number): Promise<void> {
-    for (let at = 0; at < filled; ) {
+    for (let at = 0; at < filled;) {
       const { bytesWritten } = await this.#handle.write(buffer, at, filled - at, this.#size)
       this.#size += bytesWritten
       at += bytesWritten
