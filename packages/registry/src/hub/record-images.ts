@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import {
   childrenOf,
   type Descriptor,
@@ -25,6 +26,8 @@ export interface RecordedImage {
 
 /** An index with more is shown with so many. */
 const maxImages = 100
+/** So many pushes to one repository can count their tags at once. */
+const shards = 16
 const unknown = 'unknown'
 
 /**
@@ -43,13 +46,24 @@ export const recordImages: ChangeListener = async (transaction, change) => {
       break
     case 'tag-set':
       await transaction.run(rememberPush, [id, change.tag, change.actor ?? null, change.at])
+      if (change.previous === undefined) await countTag(transaction, id, change.tag, 1)
       break
     case 'tag-deleted':
       await transaction.run(forgetPush, [id, change.tag])
+      await countTag(transaction, id, change.tag, -1)
       await transaction.run(forgetPulls, [id, change.tag])
       break
     default:
   }
+}
+
+async function countTag(
+  transaction: Transaction,
+  repositoryId: number,
+  tag: string,
+  count: number,
+): Promise<void> {
+  await transaction.run(addTags, [repositoryId, crc32(tag) % shards, count])
 }
 
 async function recordManifest(
@@ -179,6 +193,9 @@ const forgetImages = 'DELETE FROM manifest_images WHERE repository_id = ? AND di
 
 const rememberPush = `INSERT INTO tag_pushes (repository_id, name, pushed_by, pushed_at) VALUES (?, ?, ?, ?)
   ON CONFLICT (repository_id, name) DO UPDATE SET pushed_by = excluded.pushed_by, pushed_at = excluded.pushed_at`
+
+const addTags = `INSERT INTO tag_counts (repository_id, shard, count) VALUES (?, ?, ?)
+  ON CONFLICT (repository_id, shard) DO UPDATE SET count = tag_counts.count + excluded.count`
 
 const forgetPush = 'DELETE FROM tag_pushes WHERE repository_id = ? AND name = ?'
 

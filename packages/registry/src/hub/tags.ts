@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Queries } from '../database/database.ts'
+import type { Database, Queries } from '../database/database.ts'
 import type { FoundRepository } from './find-repository.ts'
 import { HubError } from './hub-error.ts'
 import { allIn, listMarks } from './in-list.ts'
@@ -14,7 +14,7 @@ export interface TagQuery extends Paging {
 
 /** A page of a repository's tags as Docker Hub shows them. */
 export async function listHubTags(
-  queries: Queries,
+  database: Database,
   repository: FoundRepository,
   { name, ordering, size, offset }: TagQuery,
   now: number,
@@ -23,23 +23,16 @@ export async function listHubTags(
   if (order === undefined) {
     throw new HubError(400, `ordering is one of ${[...orders.keys()].join(', ')}`)
   }
-  const pattern = `%${name
-    .slice(0, 128)
-    .toLowerCase()
-    .replaceAll(/[\\%_]/g, String.raw`\$&`)}%`
-  const filter = name === '' ? [] : [pattern]
-  const { all, some } = order
-  const counted = await queries.get<{ readonly count: number }>(
-    name === '' ? countAll : countSome,
-    [repository.id, ...filter],
-  )
-  const rows = await queries.all<TagRow>(name === '' ? all : some, [
-    repository.id,
-    ...filter,
-    size,
-    offset,
-  ])
-  return { count: counted?.count ?? 0, results: await showTags(queries, repository, rows, now) }
+  const filter = name === '' ? [] : [`%${name.slice(0, 128).replaceAll(/[!%_]/g, '!$&')}%`]
+  const kind = name === '' ? 'all' : database.engine
+  const rows = await database.all<TagRow>(order[kind], [repository.id, ...filter, size, offset])
+  // Of a filtered page each row says how many there are in all.
+  const total = kind === 'all' ? undefined : rows[0]?.total
+  const counted =
+    total === undefined
+      ? await database.get<{ readonly count: number }>(counts[kind], [repository.id, ...filter])
+      : { count: total }
+  return { count: counted?.count ?? 0, results: await showTags(database, repository, rows, now) }
 }
 
 /** One tag; undefined when there is no such. */
@@ -65,6 +58,7 @@ interface TagRow {
   readonly pushed_by: string | null
   readonly pushed_at: number | null
   readonly pulled_at: number | null
+  readonly total: number
 }
 
 async function showTags(
@@ -158,17 +152,31 @@ function tagId(repositoryId: number, name: string): number {
   return createHash('sha256').update(`${repositoryId}/${name}`).digest().readUIntBE(0, 6)
 }
 
-const named = String.raw`AND LOWER(name) LIKE ? ESCAPE '\'`
+/** A filter reads all names of the repository, in an index. */
+const filters = {
+  all: '',
+  // Whatever the case, in the words of each engine.
+  sqlite: "AND name LIKE ? ESCAPE '!'",
+  postgres: "AND name ILIKE ? ESCAPE '!'",
+} as const
 
-const countAll = 'SELECT COUNT(*) AS count FROM tags WHERE repository_id = ?'
+type FilterKind = keyof typeof filters
 
-const countSome = `${countAll} ${named}`
+const counted = (kind: FilterKind): string =>
+  `SELECT COUNT(*) AS count FROM tags WHERE repository_id = ? ${filters[kind]}`
 
-const described = (tags: string, order: string): string => `
+const counts: Readonly<Record<FilterKind, string>> = {
+  all: 'SELECT COALESCE(SUM(count), 0) AS count FROM tag_counts WHERE repository_id = ?',
+  sqlite: counted('sqlite'),
+  postgres: counted('postgres'),
+}
+
+const described = (found: string, order: string): string => `
   SELECT tags.name, tags.digest, tags.updated_at, manifests.media_type, manifest_images.content_type,
     manifest_images.full_size, manifest_images.images, tag_pushes.pushed_by, tag_pushes.pushed_at,
-    pulls.last_at AS pulled_at
-  FROM (${tags}) AS tags
+    pulls.last_at AS pulled_at, found.total
+  FROM (${found}) AS found
+  JOIN tags ON tags.repository_id = found.repository_id AND tags.name = found.name
   LEFT JOIN manifests ON manifests.repository_id = tags.repository_id AND manifests.digest = tags.digest
   LEFT JOIN manifest_images
     ON manifest_images.repository_id = tags.repository_id AND manifest_images.digest = tags.digest
@@ -176,22 +184,24 @@ const described = (tags: string, order: string): string => `
   LEFT JOIN pulls ON pulls.repository_id = tags.repository_id AND pulls.target = tags.name
   ${order}`
 
-const oneTag = described('SELECT * FROM tags WHERE repository_id = ? AND name = ?', '')
+const oneTag = described(
+  'SELECT repository_id, name, 1 AS total FROM tags WHERE repository_id = ? AND name = ?',
+  '',
+)
 
-const pageOfTags = (
-  by: (table: string) => string,
-): { readonly all: string; readonly some: string } => {
-  const page = (filter: string): string =>
+/** The page is found in an index alone; only its own rows are read. */
+const pageOfTags = (by: (table: string) => string): Readonly<Record<FilterKind, string>> => {
+  const page = (kind: FilterKind): string =>
     described(
-      `SELECT repository_id, name, digest, updated_at FROM tags WHERE repository_id = ? ${filter}
-       ORDER BY ${by('')} LIMIT ? OFFSET ?`,
+      `SELECT repository_id, name, ${kind === 'all' ? '0' : 'COUNT(*) OVER ()'} AS total
+       FROM tags WHERE repository_id = ? ${filters[kind]} ORDER BY ${by('')} LIMIT ? OFFSET ?`,
       `ORDER BY ${by('tags.')}`,
     )
-  return { all: page(''), some: page(named) }
+  return { all: page('all'), sqlite: page('sqlite'), postgres: page('postgres') }
 }
 
 /** By time the newest is first, as on Docker Hub; a minus turns it round. */
-const orders: ReadonlyMap<string, { readonly all: string; readonly some: string }> = new Map([
+const orders: ReadonlyMap<string, Readonly<Record<FilterKind, string>>> = new Map([
   ['last_updated', pageOfTags((table) => `${table}updated_at DESC, ${table}name DESC`)],
   ['-last_updated', pageOfTags((table) => `${table}updated_at, ${table}name`)],
   ['name', pageOfTags((table) => `${table}name`)],

@@ -33,6 +33,14 @@ export const hubTables: Migration = {
       PRIMARY KEY (repository_id, name)
     )`,
 
+    // How many tags there are, in several rows that add up, so that pushes do not wait for each other.
+    `CREATE TABLE tag_counts (
+      repository_id ${integer} NOT NULL,
+      shard ${integer} NOT NULL,
+      count ${integer} NOT NULL,
+      PRIMARY KEY (repository_id, shard)
+    )`,
+
     // How often and when last something was pulled: `target` is a tag, a digest, or '' for the repository.
     `CREATE TABLE pulls (
       repository_id ${integer} NOT NULL,
