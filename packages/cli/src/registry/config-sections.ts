@@ -1,5 +1,6 @@
 import type { RegistryOptions } from '@katman/registry'
 import type { YamlValue } from '../sync/yaml-reader.ts'
+import { readEvents, readHub, readOutbound } from './event-sections.ts'
 import { readReplication, readUpstreams } from './proxy-sections.ts'
 
 /** What the sections of a configuration file say: one part of the registry, one section. */
@@ -7,6 +8,9 @@ export type Sections = Partial<RegistryOptions>
 
 /** By the key of the section. Each reads its own value strictly: unknown keys are errors. */
 const readers: Readonly<Record<string, (value: YamlValue) => Sections>> = {
+  outbound: (value) => ({ outbound: readOutbound(value) }),
+  events: (value) => ({ events: readEvents(value) }),
+  hub: (value) => ({ hub: readHub(value) }),
   upstreams: (value) => ({ upstreams: readUpstreams(value) }),
   replication: (value) => ({ replication: readReplication(value) }),
 }

@@ -176,7 +176,12 @@ async function answerDeliveries(call: Call, webhook: Webhook): Promise<RegistryR
   if (request.method !== 'GET') throw wrongMethod('GET')
   const before = request.query.get('before') ?? undefined
   const { deliveries, next } = await listDeliveries(database, webhook.id, before)
-  return json(200, { deliveries: deliveries.map(showDelivery), next })
+  const link = `<${root}/${webhook.id}/deliveries?before=${next}>; rel="next"`
+  return json(
+    200,
+    { deliveries: deliveries.map(showDelivery), next },
+    next === null ? {} : { link },
+  )
 }
 
 async function answerDelivery(
