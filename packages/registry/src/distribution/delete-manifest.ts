@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from '@katman/oci'
 import type { RegistryResponse } from '../http.ts'
-import { findManifest, removeManifest } from '../metadata/manifests.ts'
+import { claimManifests, findManifest, removeManifest } from '../metadata/manifests.ts'
 import { findRepository } from '../metadata/repositories.ts'
 import { deleteTag, tagsOf } from '../metadata/tags.ts'
 import { type Asked, changeRepository, type DistributionContext, type Writing } from './context.ts'
@@ -34,6 +34,8 @@ async function removeTag(
 
 async function removeWithTags(writing: Writing, digest: Digest): Promise<boolean> {
   const { transaction, repository, tell } = writing
+  // No tag is added from here on.
+  await claimManifests(transaction, repository.id, [digest], { alone: true })
   for (const tag of await tagsOf(transaction, repository.id, digest)) await removeTag(writing, tag)
   const stored = await findManifest(transaction, repository.name, digest)
   const removed = await removeManifest(transaction, repository.id, digest)

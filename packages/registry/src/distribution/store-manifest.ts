@@ -11,7 +11,12 @@ import {
   parseManifest,
 } from '@katman/oci'
 import { claimBlobs } from '../metadata/blobs.ts'
-import { addManifest, claimManifests, findManifestFacts } from '../metadata/manifests.ts'
+import {
+  addManifest,
+  claimManifests,
+  findManifestFacts,
+  type NewManifest,
+} from '../metadata/manifests.ts'
 import { setTag } from '../metadata/tags.ts'
 import { Refusal } from '../refusal.ts'
 import { type Asked, changeRepository, type DistributionContext, type Writing } from './context.ts'
@@ -41,7 +46,6 @@ export async function storeManifest(
   const document = parseManifest(bytes, mediaType)
   await changeRepository(context, repositoryName, asked, async (writing) => {
     const { transaction, repository } = writing
-    await checkType(writing, digest, mediaType)
     const named = await claimContent(writing, document, isSparse)
     const described = describeReferrer({ mediaType, digest, size: bytes.byteLength }, document)
     const facts = {
@@ -50,7 +54,7 @@ export async function storeManifest(
       subject: document.subject?.digest,
       size: bytes.byteLength,
     }
-    const isNew = await addManifest(transaction, {
+    const isNew = await addOrClaim(writing, {
       ...facts,
       ...named,
       repositoryId: repository.id,
@@ -73,15 +77,21 @@ export async function storeManifest(
   return document
 }
 
-/** The same bytes under two types are how one image is made to look like another (CVE-2021-41190). */
-async function checkType(
+/** Adds it, or keeps the one that is there from being removed. Whether it is new. */
+async function addOrClaim(
   { transaction, repository }: Writing,
-  digest: Digest,
-  mediaType: string,
-): Promise<void> {
-  const earlier = await findManifestFacts(transaction, repository.id, digest)
-  if (earlier !== undefined && earlier.mediaType !== mediaType) {
-    throw new Refusal(400, 'MANIFEST_INVALID', `the manifest is stored as ${earlier.mediaType}`)
+  manifest: NewManifest,
+): Promise<boolean> {
+  const { digest, mediaType } = manifest
+  for (;;) {
+    if (await addManifest(transaction, manifest)) return true
+    const claimed = await claimManifests(transaction, repository.id, [digest])
+    // Removed just now.
+    if (!claimed.has(digest)) continue
+    const earlier = await findManifestFacts(transaction, repository.id, digest)
+    // The same bytes under two types are how one image is made to look like another (CVE-2021-41190).
+    if (earlier?.mediaType === mediaType) return false
+    throw new Refusal(400, 'MANIFEST_INVALID', `the manifest is stored as ${earlier?.mediaType}`)
   }
 }
 

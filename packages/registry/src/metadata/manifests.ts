@@ -90,14 +90,20 @@ export async function findManifestFacts(
 const batchSize = 16
 const manyDigests = `SELECT digest FROM manifests WHERE repository_id = ? AND digest IN (${Array(batchSize).fill('?').join(', ')})`
 
-/** Those of the manifests that a repository has. They stay to the end of the transaction. */
+/**
+ * Those of the manifests that a repository has. To the end of the transaction they stay; `alone`: and nobody else can claim
+ * them.
+ */
 export async function claimManifests(
   transaction: Transaction,
   repositoryId: number,
   digests: readonly Digest[],
+  { alone = false }: { readonly alone?: boolean } = {},
 ): Promise<ReadonlySet<Digest>> {
   const found = new Set<Digest>()
-  const lock = transaction.engine === 'postgres' ? ' FOR SHARE' : ''
+  const wanted = alone ? ' FOR UPDATE' : ' FOR SHARE'
+  // SQLite has one writer.
+  const lock = transaction.engine === 'postgres' ? wanted : ''
   for (let at = 0; at < digests.length; at += batchSize) {
     const batch = digests.slice(at, at + batchSize)
     const [first] = batch

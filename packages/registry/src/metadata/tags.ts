@@ -1,6 +1,8 @@
 import type { Digest } from '@katman/oci'
 import type { Queries, Transaction } from '../database/database.ts'
 
+const oneTag = 'SELECT digest FROM tags WHERE repository_id = ? AND name = ?'
+
 /** Lets a tag stand for a manifest. What it stood for before; undefined for a new tag. */
 export async function setTag(
   transaction: Transaction,
@@ -16,13 +18,17 @@ export async function setTag(
     readonly now: number
   },
 ): Promise<Digest | undefined> {
-  const previous = await findTag(transaction, repositoryId, tag)
+  const lock = transaction.engine === 'postgres' ? ' FOR UPDATE' : ''
+  const before = await transaction.get<{ readonly digest: Digest }>(`${oneTag}${lock}`, [
+    repositoryId,
+    tag,
+  ])
   await transaction.run(
     `INSERT INTO tags (repository_id, name, digest, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (repository_id, name) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at`,
     [repositoryId, tag, digest, now, now],
   )
-  return previous
+  return before?.digest
 }
 
 export async function findTag(
@@ -30,10 +36,7 @@ export async function findTag(
   repositoryId: number,
   tag: string,
 ): Promise<Digest | undefined> {
-  const row = await queries.get<{ readonly digest: Digest }>(
-    'SELECT digest FROM tags WHERE repository_id = ? AND name = ?',
-    [repositoryId, tag],
-  )
+  const row = await queries.get<{ readonly digest: Digest }>(oneTag, [repositoryId, tag])
   return row?.digest
 }
 
