@@ -4,6 +4,7 @@ import { manifestCommands } from './manifest-commands.ts'
 import { platformsFlag } from './platform-list.ts'
 import { registryAdminCommands, registryAdminGroups } from './registry-admin-commands.ts'
 import { registryCommands } from './registry-commands.ts'
+import { registryProxyCommands, registryProxyGroups } from './registry-proxy-commands.ts'
 import { signCommands } from './sign-commands.ts'
 import {
   dryRunFlag,
@@ -25,6 +26,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { path: ['buildx', 'imagetools'], summary: 'Work on images in registries' },
   { path: ['registry'], summary: 'Serve and manage a registry' },
   ...registryAdminGroups,
+  ...registryProxyGroups,
   { path: ['system'], summary: 'Manage the store' },
 ]
 
@@ -345,6 +347,7 @@ export const commands: readonly Command[] = [
   ...signCommands,
   ...registryCommands,
   ...registryAdminCommands,
+  ...registryProxyCommands,
   defineCommand({
     path: ['login'],
     usage: '[OPTIONS] [SERVER]',

@@ -3,6 +3,7 @@ import type { Face } from '../face.ts'
 import { json } from '../http.ts'
 import { Refusal } from '../refusal.ts'
 import type { Replication } from '../replication/replication.ts'
+import type { RunRecord } from '../replication/run-records.ts'
 import type { RunEvent } from '../replication/run-rule.ts'
 import { cachedBytes } from './evict.ts'
 import type { PullThrough } from './pull-through.ts'
@@ -53,10 +54,10 @@ export function createProxyFace({ database, pullThrough, replication }: ProxyFac
         remote: rule.remote.registry,
         repositories: rule.repositories,
         tags: rule.tags,
-        everySeconds: rule.everySeconds,
-        onPush: rule.onPush,
+        every_seconds: rule.everySeconds,
+        on_push: rule.onPush,
         deletes: rule.deletes,
-        lastRun: (await replication.runs(rule.name, 1))[0],
+        last_run: (await replication.runs(rule.name, 1)).map(shownRun)[0],
       })),
     )
   }
@@ -89,11 +90,31 @@ export function createProxyFace({ database, pullThrough, replication }: ProxyFac
       return json(200, { rules: await rules() })
     }
     if (more !== undefined || !replication.rules.some((rule) => rule.name === name)) throw unknown()
-    if (isRead) return json(200, { runs: await replication.runs(name, 50) })
+    if (isRead) return json(200, { runs: (await replication.runs(name, 50)).map(shownRun) })
     if (method !== 'POST') throw notAllowed('GET, POST')
     if (request.query.get('dry-run') === 'true') return json(200, await plan(name))
     await replication.request(name)
     return json(202, { message: 'the rule is carried out in the background' })
+  }
+}
+
+function shownRun(run: RunRecord): object {
+  const { copied, deleted, failed, movedBlobs, movedBytes, same } = run.report
+  return {
+    id: run.id,
+    cause: run.cause,
+    state: run.state,
+    started_at: new Date(run.startedAt).toISOString(),
+    ...(run.finishedAt === undefined
+      ? {}
+      : { finished_at: new Date(run.finishedAt).toISOString() }),
+    copied,
+    same,
+    deleted,
+    failed,
+    moved_blobs: movedBlobs,
+    moved_bytes: movedBytes,
+    failures: run.failures,
   }
 }
 
