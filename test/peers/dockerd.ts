@@ -15,15 +15,20 @@ export interface DockerdPeer extends AsyncDisposable {
   readonly pid: number
 }
 
-/** Starts a fresh, empty docker engine without any network of its own. */
-export async function startDockerd(): Promise<DockerdPeer> {
+/** Starts a fresh, empty docker engine without any network of its own; `flags` are added to its own. */
+export async function startDockerd(flags: readonly string[] = []): Promise<DockerdPeer> {
   const directory = await createPeerDirectory('dockerd')
   const socket = path.join(directory, 'docker.sock')
   const execRoot = path.join(directory, 'exec')
   const places = ['--data-root', path.join(directory, 'data'), '--exec-root', execRoot]
   const control = ['--pidfile', path.join(directory, 'docker.pid'), '--host', `unix://${socket}`]
   const network = ['--bridge=none', '--iptables=false', '--ip-forward=false', '--ip-masq=false']
-  const peer = await startPeer(directory, '/usr/sbin/dockerd', [...places, ...control, ...network])
+  const peer = await startPeer(directory, '/usr/sbin/dockerd', [
+    ...places,
+    ...control,
+    ...network,
+    ...flags,
+  ])
   await waitForPeer(peer, () => ping(socket))
   return {
     host: `unix://${socket}`,

@@ -25,6 +25,8 @@ export interface BlobFetchOptions {
   readonly digest: Digest
   /** From a manifest that was verified; asked for when it is unknown. */
   readonly size: number | undefined
+  /** Makes the repository a cache, before anything is in it. Rejects when people push to it. */
+  readonly mark: () => Promise<void>
   /** It will fail because nobody waited for it: whoever comes now needs another. */
   readonly onAbandoned: () => void
 }
@@ -55,6 +57,7 @@ export async function beginBlobFetch(options: BlobFetchOptions): Promise<BlobFet
   async function store(from: SpoolFile): Promise<void> {
     try {
       await from.done
+      await options.mark()
       await content.putBlob(
         repository,
         { digest, size },

@@ -95,25 +95,25 @@ export async function setUsed(
   )
 }
 
-/** Takes the fetch of a blob for `ms`, or takes it again. False while another replica has it. */
+/** Takes a fetch until a time, or takes it again. False while another replica has it. */
 export async function takeFetch(
   database: Database,
   fetch: {
     readonly repository: string
-    readonly digest: Digest
+    readonly reference: string
     readonly holder: string
     readonly now: number
     readonly until: number
   },
 ): Promise<boolean> {
-  const { digest, holder, now, repository, until } = fetch
+  const { holder, now, reference, repository, until } = fetch
   const taken = await database.transaction(
     (transaction) =>
       transaction.run(
-        `INSERT INTO proxy_fetches (repository, digest, holder, lease_until) VALUES (?, ?, ?, ?)
-         ON CONFLICT (repository, digest) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+        `INSERT INTO proxy_fetches (repository, reference, holder, lease_until) VALUES (?, ?, ?, ?)
+         ON CONFLICT (repository, reference) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
          WHERE proxy_fetches.holder = excluded.holder OR proxy_fetches.lease_until < ?`,
-        [repository, digest, holder, until, now],
+        [repository, reference, holder, until, now],
       ),
     { isDurable: false },
   )
@@ -122,15 +122,17 @@ export async function takeFetch(
 
 export async function releaseFetch(
   database: Database,
-  repository: string,
-  digest: Digest,
-  holder: string,
+  {
+    holder,
+    reference,
+    repository,
+  }: { readonly repository: string; readonly reference: string; readonly holder: string },
 ): Promise<void> {
   await database.transaction(
     (transaction) =>
       transaction.run(
-        'DELETE FROM proxy_fetches WHERE repository = ? AND digest = ? AND holder = ?',
-        [repository, digest, holder],
+        'DELETE FROM proxy_fetches WHERE repository = ? AND reference = ? AND holder = ?',
+        [repository, reference, holder],
       ),
     { isDurable: false },
   )

@@ -3,6 +3,7 @@ import type { RemoteRepository } from '@katman/remote'
 import type { Database } from '../database/database.ts'
 import { findChecked, markCached, setChecked, setUsed } from './cache-records.ts'
 import type { Content } from './content.ts'
+import type { FetchTurns } from './fetch-turns.ts'
 import { createSharedWork } from './shared-work.ts'
 import { createShortMemory } from './short-memory.ts'
 import type { UpstreamClient } from './upstream-client.ts'
@@ -39,15 +40,13 @@ export interface ManifestCacheOptions {
   readonly content: Content
   readonly database: Database
   readonly now: () => number
+  readonly turns: FetchTurns
 }
 
 const hourMs = 3_600_000
 
-export function createManifestCache({
-  content,
-  database,
-  now,
-}: ManifestCacheOptions): ManifestCache {
+export function createManifestCache(options: ManifestCacheOptions): ManifestCache {
+  const { content, database, now, turns } = options
   const work = createSharedWork<Refreshed>()
   /** What the upstream said it does not have: the answer of the first. */
   const missing = createShortMemory<unknown>(now)
@@ -62,7 +61,7 @@ export function createManifestCache({
           const descriptor = await wanted.client.ask(() => remote.resolve(digest))
           return { kind: 'there', descriptor }
         }
-        await store(wanted, remote, digest)
+        await inTurn(wanted, () => store(wanted, remote, digest))
         return { kind: 'here' }
       })
     }
@@ -132,10 +131,27 @@ export function createManifestCache({
         described.set(key, descriptor, client.upstream.tagSeconds * 1000)
         return { kind: 'there', descriptor }
       }
-      await store(wanted, remote, tag, tag)
-      await setChecked(database, repository, tag, now())
+      await inTurn(wanted, async () => {
+        await store(wanted, remote, tag, tag)
+        await setChecked(database, repository, tag, now())
+      })
       return { kind: 'here' }
     })
+  }
+
+  /** Fetches what is not here, unless another replica does it just now. */
+  async function inTurn(
+    { reference, repository }: WantedManifest,
+    fetch: () => Promise<void>,
+  ): Promise<void> {
+    const isThere = async () => (await content.manifest(repository, reference)) !== undefined
+    const turn = await turns.take({ repository, reference }, isThere)
+    if (turn === undefined) return
+    try {
+      await fetch()
+    } finally {
+      await turn.end()
+    }
   }
 
   /** Asks once for all who want the same, unless the answer is known to be a failure. */

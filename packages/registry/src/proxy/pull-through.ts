@@ -7,6 +7,7 @@ import type { Route } from '../route.ts'
 import { createBlobCache } from './blob-cache.ts'
 import { findRecord } from './cache-records.ts'
 import type { Content } from './content.ts'
+import { createFetchTurns } from './fetch-turns.ts'
 import { createManifestCache } from './manifest-cache.ts'
 import { underOwnName } from './mirror-names.ts'
 import { createUpstreamLists } from './upstream-lists.ts'
@@ -56,8 +57,9 @@ export function createPullThrough(options: PullThroughOptions): PullThrough {
   const clients = new Map(
     upstreams.map((upstream) => [upstream, createUpstreamClient(upstream, { userAgent, now })]),
   )
-  const manifests = createManifestCache({ content, database, now })
-  const blobs = createBlobCache({ ...options, now })
+  const turns = createFetchTurns(database, now)
+  const manifests = createManifestCache({ content, database, now, turns })
+  const blobs = createBlobCache({ ...options, now, turns })
   const lists = createUpstreamLists(now)
 
   async function find(repository: string): Promise<Found | undefined> {

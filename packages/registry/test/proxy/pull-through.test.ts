@@ -227,7 +227,7 @@ describe('a cached blob', () => {
     await cache.pullThrough.settled()
     expect(await cache.content.blobSize('up/app', digest)).toBeUndefined()
     expect(await cache.database.all('SELECT digest FROM blobs')).toEqual([])
-    expect(await cache.database.all('SELECT digest FROM proxy_fetches')).toEqual([])
+    expect(await cache.database.all('SELECT reference FROM proxy_fetches')).toEqual([])
   })
 
   it('is kept although its client went away', async () => {
@@ -256,6 +256,13 @@ describe('a cached blob', () => {
     )
     expect(answers).toEqual([digest, digest])
     expect(upstream.asked.filter((line) => line.startsWith('GET'))).toHaveLength(1)
+    await addImage(upstream.registry, 'app', '1')
+    upstream.asked.length = 0
+    const manifests = await Promise.all(
+      [first, second].map((cache) => cache.ask('GET', 'up/app/manifests/1')),
+    )
+    expect(manifests.map(({ status }) => status)).toEqual([200, 200])
+    expect(upstream.asked).toEqual(['GET app/manifests/1'])
   })
 
   it('is served in a range from what has arrived', async () => {

@@ -2,9 +2,13 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { startRegistry, type TestRegistry } from '../support.ts'
 
-/** A registry with a switch before it: what it is asked is written down, and a test may answer in its place. */
-export interface TestUpstream extends AsyncDisposable {
+/** A registry with a switch before it. */
+export interface TestUpstream extends Switch {
   readonly registry: TestRegistry
+}
+
+/** What a registry is asked is written down, and a test may answer in its place. */
+interface Switch extends AsyncDisposable {
   readonly host: string
   /** `GET library/app/manifests/1`, without the pings. */
   readonly asked: string[]
@@ -16,20 +20,28 @@ export interface TestUpstream extends AsyncDisposable {
 
 export async function startUpstream(): Promise<TestUpstream> {
   const registry = await startRegistry()
+  const before = await startSwitch(registry.url)
+  return Object.assign(before, {
+    registry,
+    async [Symbol.asyncDispose]() {
+      await before.die()
+      await registry[Symbol.asyncDispose]()
+    },
+  })
+}
+
+/** The switch before any registry. */
+export async function startSwitch(url: string): Promise<Switch> {
   const asked: string[] = []
   const server = createServer((incoming, outgoing) => {
     const path = incoming.url ?? ''
     if (path !== '/v2/') asked.push(`${incoming.method} ${path.replace('/v2/', '')}`)
-    if (upstream.behave(incoming, outgoing)) return
+    if (shown.behave(incoming, outgoing)) return
     const { headers, method = 'GET' } = incoming
-    const forwarded = request(
-      `${registry.url}${incoming.url ?? ''}`,
-      { method, headers },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
-        answer.pipe(outgoing)
-      },
-    )
+    const forwarded = request(`${url}${incoming.url ?? ''}`, { method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(outgoing)
+    })
     forwarded.on('error', () => outgoing.destroy())
     incoming.pipe(forwarded)
   })
@@ -44,16 +56,12 @@ export async function startUpstream(): Promise<TestUpstream> {
     server.closeAllConnections()
     await closed
   }
-  const upstream: TestUpstream = {
-    registry,
+  const shown: Switch = {
     host: `127.0.0.1:${address.port}`,
     asked,
     behave: () => false,
     die,
-    async [Symbol.asyncDispose]() {
-      await die()
-      await registry[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: die,
   }
-  return upstream
+  return shown
 }

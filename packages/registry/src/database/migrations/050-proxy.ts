@@ -30,13 +30,13 @@ export const proxyTables: Migration = {
     )`,
     'CREATE INDEX proxy_manifests_by_use ON proxy_manifests (used_at)',
 
-    // Who fetches a blob, so that other replicas wait for it.
+    // Who fetches a blob or a manifest, so that other replicas wait for it.
     `CREATE TABLE proxy_fetches (
       repository ${text} NOT NULL,
-      digest ${text} NOT NULL,
+      reference ${text} NOT NULL,
       holder TEXT NOT NULL,
       lease_until ${integer} NOT NULL,
-      PRIMARY KEY (repository, digest)
+      PRIMARY KEY (repository, reference)
     )`,
 
     // Each time a rule was carried out, and what came of it. `counts` and `failures` are JSON.
