@@ -20,7 +20,7 @@ export interface AccountsRegistry extends AsyncDisposable {
   grant(subject: Subject | Account, pattern: string, actions: readonly Action[]): Promise<number>
 }
 
-interface Asking {
+export interface Asking {
   readonly authorization?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | object

@@ -1,6 +1,8 @@
 import type { RegistryOptions } from '@katman/registry'
+import { each } from '../sync/read-choice.ts'
 import type { YamlValue } from '../sync/yaml-reader.ts'
 import { readEvents, readHub, readOutbound } from './event-sections.ts'
+import { readAccess } from './access-section.ts'
 import { readReplication, readUpstreams } from './proxy-sections.ts'
 
 /** What the sections of a configuration file say: one part of the registry, one section. */
@@ -11,6 +13,7 @@ const readers: Readonly<Record<string, (value: YamlValue) => Sections>> = {
   outbound: (value) => ({ outbound: readOutbound(value) }),
   events: (value) => ({ events: readEvents(value) }),
   hub: (value) => ({ hub: readHub(value) }),
+  access: (value) => ({ access: readAccess(value) }),
   upstreams: (value) => ({ upstreams: readUpstreams(value) }),
   replication: (value) => ({ replication: readReplication(value) }),
 }
@@ -24,4 +27,10 @@ export function readSections(fields: Readonly<Partial<Record<string, YamlValue>>
     if (value !== undefined && !value.isEmpty) sections = { ...sections, ...read(value) }
   }
   return sections
+}
+
+/** `outbound:` what may be reached in the own network. */
+function readOutbound(value: YamlValue): NonNullable<Sections['outbound']> {
+  const { allow } = value.fields(['allow'])
+  return allow === undefined ? {} : { allow: each(allow, (item) => item.text()) }
 }
