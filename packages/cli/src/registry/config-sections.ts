@@ -1,5 +1,4 @@
 import type { RegistryOptions } from '@katman/registry'
-import { each } from '../sync/read-choice.ts'
 import type { YamlValue } from '../sync/yaml-reader.ts'
 import { readEvents, readHub, readOutbound } from './event-sections.ts'
 import { readAccess } from './access-section.ts'
@@ -27,10 +26,4 @@ export function readSections(fields: Readonly<Partial<Record<string, YamlValue>>
     if (value !== undefined && !value.isEmpty) sections = { ...sections, ...read(value) }
   }
   return sections
-}
-
-/** `outbound:` what may be reached in the own network. */
-function readOutbound(value: YamlValue): NonNullable<Sections['outbound']> {
-  const { allow } = value.fields(['allow'])
-  return allow === undefined ? {} : { allow: each(allow, (item) => item.text()) }
 }
