@@ -9,6 +9,8 @@ export class IncomingBody {
   #pending: Promise<IteratorResult<Uint8Array, unknown>> | undefined
   /** Taken from the iterator, to be given first. */
   #left: Uint8Array | undefined
+  /** Ends the wait for the next chunk. */
+  #wake: (() => void) | undefined
   #isDone = false
   #received = 0
 
@@ -29,11 +31,14 @@ export class IncomingBody {
   /** What arrives within `ms`, at most about `maxBytes`. Throws when the body fails. */
   async *part(maxBytes: number, ms: number): Bytes {
     let size = 0
-    const timer = Promise.withResolvers<typeof late>()
-    const timeout = setTimeout(() => timer.resolve(late), ms)
+    let isLate = false
+    const timeout = setTimeout(() => {
+      isLate = true
+      this.#wake?.()
+    }, ms)
     try {
-      while (size < maxBytes) {
-        const chunk = await this.#take(timer.promise)
+      while (size < maxBytes && !isLate) {
+        const chunk = await this.#take()
         if (chunk === undefined) return
         size += chunk.byteLength
         yield chunk
@@ -67,15 +72,19 @@ export class IncomingBody {
     return undefined
   }
 
-  async #take(timer: Promise<typeof late>): Promise<Uint8Array | undefined> {
+  async #take(): Promise<Uint8Array | undefined> {
     const left = this.#left
     if (left !== undefined) {
       this.#left = undefined
       if (left.byteLength > 0) return left
     }
     if (this.#isDone) return undefined
-    this.#pending ??= this.#iterator.next()
-    const next: Next = await Promise.race([this.#pending, timer])
+    const pending = (this.#pending ??= this.#iterator.next())
+    // No race with one promise for the whole part: it would hold every chunk until it settles.
+    const next = await new Promise<Next>((resolve, reject) => {
+      this.#wake = () => resolve(late)
+      pending.then(resolve, reject)
+    })
     if (next === late) return undefined
     this.#pending = undefined
     if (next.done === true) {
