@@ -364,6 +364,39 @@ export function distributionSuite(name: string, open: OpenDatabase): void {
       expect(pushed.headers['warning']).toMatch(/^299 - "non-distributable layers/)
     })
 
+    it('are the image for linux/amd64 to a client that takes no index', async () => {
+      await using world = await openWorld()
+      const ask = world.registry()
+      await push(ask, 'app', config)
+      const digests: string[] = []
+      for (const architecture of ['arm64', 'amd64']) {
+        const document = image({ annotations: { architecture } })
+        digests.push(digestOf(document))
+        await put(ask, 'app', digestOf(document), document)
+      }
+      const entry = (at: number, architecture: string): object => ({
+        mediaType: mediaTypes.ociManifest,
+        digest: digests[at],
+        size: 1,
+        platform: { os: 'linux', architecture },
+      })
+      const list = index([entry(0, 'arm64'), entry(1, 'amd64')])
+      await put(ask, 'app', '1', list, mediaTypes.ociIndex)
+      const asked = async (reference: string, accept?: string): Promise<string | undefined> => {
+        const headers = accept === undefined ? {} : { accept }
+        const answer = await ask(`HEAD /v2/app/manifests/${reference}`, { headers })
+        return answer.headers['docker-content-digest']
+      }
+      const whole = digestOf(list)
+      const { dockerManifest, ociIndex, ociManifest } = mediaTypes
+      expect(await asked('1')).toBe(whole)
+      expect(await asked('1', '*/*')).toBe(whole)
+      expect(await asked('1', 'text/html')).toBe(whole)
+      expect(await asked('1', `${ociManifest}, ${ociIndex};q=0.5`)).toBe(whole)
+      expect(await asked(whole, dockerManifest)).toBe(whole)
+      expect(await asked('1', `${dockerManifest}, ${ociManifest};q=0.9`)).toBe(digests[1])
+    })
+
     it('of a build cache list blobs, which stay as long as the list', async () => {
       await using world = await openWorld()
       const ask = world.registry()

@@ -15,6 +15,7 @@ import { findManifest, findManifestByTag } from '../metadata/manifests.ts'
 import { Refusal } from '../refusal.ts'
 import { isSameAsHeld } from './conditions.ts'
 import type { Asked, DistributionContext } from './context.ts'
+import { imageFor } from './image-for.ts'
 import { storeManifest } from './store-manifest.ts'
 
 export interface ManifestRoute {
@@ -30,10 +31,11 @@ export async function readManifest(
   { actor, at }: Asked,
 ): Promise<RegistryResponse> {
   const byDigest = isDigest(reference)
-  const manifest = byDigest
+  const stored = byDigest
     ? await findManifest(database, repository, reference)
     : await findManifestByTag(database, repository, reference)
-  if (manifest === undefined) throw unknownManifest(reference)
+  if (stored === undefined) throw unknownManifest(reference)
+  const manifest = byDigest ? stored : await imageFor(database, stored, request.header('accept'))
   const { digest, mediaType, bytes } = manifest
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET'
   onPull({
