@@ -1,11 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import { type BasicAuth, createBasicGate } from './basic-auth.ts'
 import { type BearerAuth, createBearerGate } from './bearer-auth.ts'
 import { type Gate, openGate } from './access.ts'
 import { addressAsked } from './address.ts'
-import type { RegistryRequest, RegistryResponse } from './http.ts'
-import { createRegistry, type CreateRegistryOptions } from './registry.ts'
+import { createRegistry, type CreateRegistryOptions, type Registry } from './registry.ts'
+import { listen } from './server/listener.ts'
+import { defaultLimits } from './server/server-options.ts'
 import type { RegistryStorage } from './storage.ts'
 
 export interface ServeOptions {
@@ -20,6 +19,8 @@ export interface ServeOptions {
   readonly auth?: BasicAuth | BearerAuth
   /** How clients reach it, without a path: `https://registry.example`. Default: as each of them asks for it. */
   readonly publicUrl?: string
+  /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count: IP addresses and networks. Default: none. */
+  readonly trustedProxies?: readonly string[]
   /** Called as each request arrives. */
   readonly onRequest?: (event: RequestEvent) => void
 }
@@ -38,44 +39,27 @@ export interface RegistryServer {
   close(): Promise<void>
 }
 
-/** A client that neither sends nor takes a byte for this long is gone. */
-const idleMs = 2 * 60_000
-
 /** Serves the distribution API over HTTP until it is closed. */
 export async function serveRegistry(options: ServeOptions): Promise<RegistryServer> {
-  // No limit on a whole request: a large layer may take an hour.
-  const server = createServer({ requestTimeout: 0 })
-  server.setTimeout(idleMs)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve)
+  const { host = '127.0.0.1', onRequest, port = 0, trustedProxies } = options
+  // The gate of the registry tells clients the address that is known only then.
+  const ready = Promise.withResolvers<Registry>()
+  const listener = await listen(async (request) => (await ready.promise).handle(request), {
+    listen: { host, port },
+    limits: defaultLimits,
+    trustedProxies,
+    onRequest,
   })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new TypeError('no TCP address')
-  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  const url = `http://${shown}:${address.port}`
-  const registry = createRegistry({
-    ...options.storage,
-    gate: createGate(options, url),
-    ...options.registry,
-  })
-  server.on('request', (incoming, outgoing) => {
-    const request = readRequest(incoming)
-    options.onRequest?.({ method: request.method, path: request.path })
-    registry
-      .handle(request)
-      .then((response) => send(outgoing, response, request.method))
-      // The client went away, or the storage failed in the middle: cut, so that nobody takes it for the whole.
-      .catch(() => outgoing.destroy())
-  })
+  const { address } = listener
+  const shown = `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
+  const gate = createGate(options, `http://${shown}`)
+  ready.resolve(createRegistry({ ...options.storage, gate, ...options.registry }))
   return {
-    host: `${shown}:${address.port}`,
-    url,
+    host: shown,
+    url: `http://${shown}`,
     async close() {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve())
-      })
-      server.closeAllConnections()
+      const closed = listener.drain()
+      listener.cut()
       await closed
     },
   }
@@ -85,37 +69,4 @@ function createGate({ auth, publicUrl }: ServeOptions, url: string): Gate {
   if (auth === undefined) return openGate
   const addressOf = publicUrl === undefined ? addressAsked(url) : (): string => publicUrl
   return auth.kind === 'basic' ? createBasicGate(auth) : createBearerGate(auth, addressOf)
-}
-
-function readRequest(incoming: IncomingMessage): RegistryRequest {
-  const target = incoming.url ?? '/'
-  const mark = target.indexOf('?')
-  return {
-    method: incoming.method ?? 'GET',
-    path: mark === -1 ? target : target.slice(0, mark),
-    query: new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1)),
-    header(name) {
-      const value = incoming.headers[name]
-      return typeof value === 'string' ? value : value?.[0]
-    },
-    body: incoming,
-    client: incoming.socket.remoteAddress,
-  }
-}
-
-async function send(
-  outgoing: ServerResponse,
-  { status, headers = {}, body }: RegistryResponse,
-  method: string,
-): Promise<void> {
-  const isWhole = body === undefined || body instanceof Uint8Array
-  const hasNoBody = status === 204 || method === 'HEAD'
-  outgoing.writeHead(status, {
-    'docker-distribution-api-version': 'registry/2.0',
-    'x-content-type-options': 'nosniff',
-    ...(isWhole && !hasNoBody ? { 'content-length': String(body?.byteLength ?? 0) } : {}),
-    ...headers,
-  })
-  if (isWhole) outgoing.end(hasNoBody ? undefined : body)
-  else await pipeline(body, outgoing)
 }

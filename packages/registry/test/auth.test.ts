@@ -109,7 +109,11 @@ describe('bearer authentication', () => {
       const response = await fetch(`http://localhost:${port}/v2/`, { headers })
       return /realm="([^"]*)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1] ?? ''
     }
-    await using registry = await startBearer({ host: '0.0.0.0' })
+    await using direct = await startBearer()
+    const forged = await realm(direct, { 'x-forwarded-proto': 'https' })
+    expect(forged).toBe(`http://localhost:${new URL(direct.url).port}/token`)
+    const trustedProxies = ['127.0.0.0/8']
+    await using registry = await startBearer({ host: '0.0.0.0', trustedProxies })
     const { port } = new URL(registry.url)
     expect(await realm(registry, {})).toBe(`http://localhost:${port}/token`)
     expect(await realm(registry, { 'x-forwarded-proto': 'https' })).toBe(

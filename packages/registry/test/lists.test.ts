@@ -71,7 +71,7 @@ describe('paths', () => {
     [`${'a'.repeat(256)}/tags/list`, 400, 'NAME_INVALID'],
     ['_catalog/tags/list', 400, 'NAME_INVALID'],
     ['app/manifests/-tag', 400, 'TAG_INVALID'],
-    ['app/manifests/..%2f..%2fversion', 400, 'TAG_INVALID'],
+    ['app/manifests/..%2f..%2fversion', 400, 'NAME_INVALID'],
     [`app/manifests/${'t'.repeat(129)}`, 400, 'TAG_INVALID'],
     ['app/manifests/sha256:baddigeststring', 400, 'DIGEST_INVALID'],
     ['app/blobs/sha256:ABCDEF', 400, 'DIGEST_INVALID'],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { type Bytes, KatmanError } from '@katman/oci'
 import { ifThere, makeFolder, syncFolder } from '../durable-file.ts'
@@ -85,6 +86,16 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
       for (const key of keys) await rm(finished(key), { force: true })
     },
     list: () => listObjects(root),
+    async check() {
+      try {
+        await access(path.join(root, incoming), constants.R_OK | constants.W_OK | constants.X_OK)
+      } catch (cause) {
+        throw new KatmanError('STORAGE_UNAVAILABLE', 'the folder of the blobs cannot be written', {
+          cause,
+          hint: 'check that its disk is there, and its rights',
+        })
+      }
+    },
   }
 }
 

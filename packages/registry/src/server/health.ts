@@ -1,3 +1,4 @@
+import { isKatmanError } from '@katman/oci'
 import { json, type RegistryRequest, type RegistryResponse } from '../http.ts'
 
 /** What a server tells about itself. */
@@ -30,7 +31,8 @@ export async function answerHealth(
     await health.check()
     return json(200, { status: 'ready' }, noStore)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    // Messages may name hosts and folders, and everybody may ask.
+    const reason = isKatmanError(error) ? error.code : 'STOPPING'
     return json(503, { status: 'unavailable', reason }, noStore)
   }
 }

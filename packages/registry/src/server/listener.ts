@@ -122,7 +122,7 @@ export async function listen(
     const name = nameRoute(exchange.path)
     running.set(exchange, outgoing)
     pace.add(exchange)
-    options.onRequest?.(exchange)
+    options.onRequest?.({ method: exchange.method, path: exchange.path })
     const work = (): Promise<void> => serve(exchange, outgoing, name)
     void (tracing === undefined ? work() : tracing.run(exchange, name.route, work))
   }

@@ -1,3 +1,4 @@
+import { isKatmanError, KatmanError } from '@katman/oci'
 import { type FirstRun, makeFirstRunToken } from '../accounts/first-run.ts'
 import type { RegistryRequest, RegistryResponse } from '../http.ts'
 import { type OpenRegistry, openRegistry } from '../open-registry.ts'
@@ -64,7 +65,7 @@ export async function openReplica(
   const health: Health = {
     check: async () => {
       if (isLeaving) throw new Error('the server is stopping')
-      await registry.check()
+      await checkAndTell(registry, warn)
     },
     metricsText,
     showsMetrics: options.metricsListen === undefined ? 'nearby' : 'nobody',
@@ -115,6 +116,17 @@ export async function openReplica(
       await registry.close()
       log.flush()
     },
+  }
+}
+
+async function checkAndTell(registry: OpenRegistry, warn: (line: string) => void): Promise<void> {
+  try {
+    await registry.check()
+  } catch (error) {
+    warn(`not ready: ${error instanceof Error ? error.message : String(error)}`)
+    throw isKatmanError(error)
+      ? error
+      : new KatmanError('STORAGE_UNAVAILABLE', 'the storage does not answer', { cause: error })
   }
 }
 
