@@ -24,6 +24,8 @@ export interface OpenRegistry extends Registry, AsyncDisposable {
   readonly content: Content
   /** Begins the work in the background: jobs, clean-up, deliveries. In one thread of a server only. */
   start(): Promise<void>
+  /** Ends answers that would go on for ever. */
+  endStreams(): void
   /** Resolves when database and blobs answer; rejects with the reason otherwise. */
   check(): Promise<void>
   /** Ends the work in the background, writes what is in memory, closes the database. */
@@ -120,6 +122,9 @@ export async function openRegistry(
         )
         stopJobs = () => jobs.stop()
         jobs.start()
+      },
+      endStreams() {
+        for (const part of parts) part.endStreams?.()
       },
       async check() {
         await Promise.all([database.get('SELECT 1 AS one'), objects.check?.()])

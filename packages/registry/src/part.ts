@@ -47,6 +47,8 @@ export interface Part {
   onPull?(pull: Pull): void
   /** Begins what works in the background. Called in one thread of a server only. */
   start?(): Promise<void>
+  /** Ends answers that would go on for ever: no new requests come to this thread. */
+  endStreams?(): void
   /** Ends it, and writes what is still in memory. Called in every thread. */
   close?(): Promise<void>
 }

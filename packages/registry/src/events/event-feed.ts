@@ -120,8 +120,9 @@ export function createEventFeed(options: EventFeedOptions): EventFeed {
       const isWanted = readFilter(request)
       const last = await readLastSeq(database)
       const from = readPlace(request, last)
-      if (listeners >= maxListeners) {
-        throw new Refusal(503, 'TOOMANYREQUESTS', 'too many listen already', {
+      if (listeners >= maxListeners || isClosed) {
+        const reason = isClosed ? 'the server is stopping' : 'too many listen already'
+        throw new Refusal(503, 'TOOMANYREQUESTS', reason, {
           headers: { 'retry-after': '30' },
         })
       }

@@ -55,6 +55,9 @@ export function openEvents({ database, core, options, now, warn, imageHooks }: F
     async start() {
       dispatching = dispatch()
     },
+    endStreams() {
+      feed.close()
+    },
     async close() {
       isClosed = true
       clearTimeout(timer)

@@ -107,9 +107,21 @@ export async function listen(
     const seconds = (performance.now() - exchange.startedAt) / 1000
     running.delete(exchange)
     pace.remove(exchange)
+    if (isDraining) endConnection(outgoing)
     tracing?.end(exchange, status)
     log?.write(exchange, { status, name, seconds, failure })
     if (metrics !== undefined) count(metrics, exchange, { status, name, seconds })
+  }
+
+  /** An answer that began before the end was near has not said that it is the last on its connection. */
+  function endConnection(outgoing: ServerResponse): void {
+    const end = (): void => {
+      setImmediate(() => {
+        server.closeIdleConnections()
+      })
+    }
+    if (outgoing.writableFinished || outgoing.destroyed) end()
+    else outgoing.once('finish', end)
   }
 
   const onRequest = (

@@ -108,7 +108,10 @@ export async function openReplica(
     leave() {
       isLeaving = true
     },
-    drain: () => listener.drain(),
+    drain() {
+      registry.endStreams()
+      return listener.drain()
+    },
     cut: () => {
       listener.cut()
     },
