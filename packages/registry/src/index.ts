@@ -23,6 +23,13 @@ export type {
   Transaction,
   TransactionOptions,
 } from './database/database.ts'
+export {
+  cancelMove,
+  moveRegistry,
+  type MoveResult,
+  type MoveTarget,
+  openMoveTarget,
+} from './move/move-registry.ts'
 export { migrate } from './database/migrate.ts'
 export { openSqlite } from './database/sqlite.ts'
 export type { Face } from './face.ts'

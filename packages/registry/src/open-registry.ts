@@ -8,6 +8,7 @@ import { openEvents } from './events/events.ts'
 import type { ImageHook } from './events/image-hook.ts'
 import { openHub } from './hub/hub.ts'
 import { createJobRunner } from './jobs/runner.ts'
+import { refuseUnfinishedMove } from './move/move-marker.ts'
 import { openRegistryDatabase, openRegistryObjects } from './open-stores.ts'
 import type { Foundation, Part } from './part.ts'
 import { createRegistry, type Registry } from './registry.ts'
@@ -46,7 +47,7 @@ interface Surroundings {
 /**
  * Opens a registry: its database (brought up to date) and its blobs, and every part on top of them.
  *
- * @throws KatmanError `DATABASE_UNAVAILABLE`, `DATABASE_FAILED`, `DATABASE_TOO_NEW`, `DATABASE_URL_INVALID`, and for the
+ * @throws KatmanError `DATABASE_UNAVAILABLE`, `DATABASE_FAILED`, `DATABASE_TOO_NEW`, `DATABASE_MOVING`, `DATABASE_URL_INVALID`, and for the
  * blobs `STORAGE_INVALID`, `STORAGE_UNAVAILABLE`, `STORAGE_FAILED`, `STORAGE_URL_INVALID`.
  */
 export async function openRegistry(
@@ -65,6 +66,7 @@ export async function openRegistry(
   }
   try {
     await migrate(database)
+    await refuseUnfinishedMove(database)
     const objects = await openRegistryObjects(options)
     const tell: ChangeListener = async (transaction, change) => {
       for (const part of parts)

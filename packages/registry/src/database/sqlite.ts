@@ -5,6 +5,8 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { isKatmanError, KatmanError } from '@katman/oci'
 import type { Database, SqlValue, Transaction, TransactionOptions, Violation } from './database.ts'
 
+/** What a trigger of a registry that moved to another database says to who still writes. */
+export const movedMessage = 'this registry has moved'
 /** Another process or thread that writes is waited for so long. */
 const busyMs = 10_000
 
@@ -249,6 +251,7 @@ function guard<T>(work: () => T): T {
   } catch (cause) {
     const code = isSqliteError(cause) ? cause.errcode : 0
     const isBusy = (code & 0xff) === 5 || (code & 0xff) === 6
+    if (code === 1811 && String(cause).endsWith(movedMessage)) throw moved(cause)
     const violates = violations.get(code)
     throw new KatmanError(
       isBusy ? 'DATABASE_UNAVAILABLE' : 'DATABASE_FAILED',
@@ -260,6 +263,13 @@ function guard<T>(work: () => T): T {
       },
     )
   }
+}
+
+function moved(cause: unknown): KatmanError {
+  return new KatmanError('DATABASE_UNAVAILABLE', `${movedMessage} to another database`, {
+    cause,
+    hint: 'send clients to the replicas that serve it now',
+  })
 }
 
 /** By SQLite's extended result codes. */
