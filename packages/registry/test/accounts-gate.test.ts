@@ -6,6 +6,7 @@ import { PasswordHasher } from '../src/accounts/password-hash.ts'
 import { isSecretToken } from '../src/accounts/secret-token.ts'
 import { deleteToken } from '../src/accounts/token-store.ts'
 import { type AccountsRegistry, basic, openAccountsRegistry } from './accounts.ts'
+import { digestOf } from './support.ts'
 
 const password = 'correct horse'
 
@@ -275,8 +276,9 @@ describe('the gate of accounts', () => {
     await registry.addAccount('baris', { clear: password })
     const status = async (user: string, name: string): Promise<number> =>
       (
-        await registry.ask('POST', `/v2/${name}/blobs/uploads/`, {
+        await registry.ask('POST', `/v2/${name}/blobs/uploads/?digest=${digestOf('x')}`, {
           authorization: basic(user, password),
+          body: 'x',
         })
       ).status
     expect(await status('baris', 'fresh/app')).toBe(403)
@@ -286,7 +288,16 @@ describe('the gate of accounts', () => {
       1,
     ])
     expect(await status('ayse', 'taken/app')).toBe(403)
-    expect(await status('ayse', 'fresh/app')).toBe(202)
+    expect(await status('ayse', 'fresh/app')).toBe(201)
+    // From here on it is theirs, and nobody else may open it.
+    await registry.addAccount('cem', { clear: password, mayCreate: true })
+    expect(await status('cem', 'fresh/other')).toBe(403)
+    expect(await status('ayse', 'fresh/other')).toBe(201)
+    const audit = await queryAudit(registry.database, { action: 'repository', limit: 9 })
+    expect(audit.map(({ actor, target }) => `${actor} ${target}`)).toEqual([
+      'ayse fresh/other',
+      'ayse fresh/app',
+    ])
   })
 })
 

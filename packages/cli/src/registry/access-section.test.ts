@@ -10,6 +10,7 @@ describe('the section access', () => {
       read(`
 service: Team registry
 token-lifetime: 10m
+audit-keep: 90d
 workloads:
   - issuer: https://token.actions.githubusercontent.com
     audience: registry.example
@@ -28,6 +29,7 @@ login:
     ).toEqual({
       service: 'Team registry',
       tokenSeconds: 600,
+      auditDays: 90,
       workloads: [
         {
           issuer: 'https://token.actions.githubusercontent.com',

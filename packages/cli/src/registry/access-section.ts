@@ -16,17 +16,19 @@ export function readAccess(value: YamlValue): AccessOptions {
   const { service, htpasswd, workloads, login, ...rest } = value.fields([
     'service',
     'token-lifetime',
+    'audit-keep',
     'htpasswd',
     'workloads',
     'login',
   ])
-  const lifetime = rest['token-lifetime']
+  const [lifetime, keep] = [rest['token-lifetime'], rest['audit-keep']]
   if (htpasswd !== undefined && (workloads !== undefined || login !== undefined)) {
     throw htpasswd.fail('htpasswd takes the place of accounts: it has no workloads and no login')
   }
   return {
     ...(service === undefined ? {} : { service: readService(service) }),
     ...(lifetime === undefined ? {} : { tokenSeconds: readSeconds(lifetime) }),
+    ...(keep === undefined ? {} : { auditDays: readSeconds(keep) / 86_400 }),
     ...(htpasswd === undefined ? {} : { htpasswd: readHtpasswd(htpasswd) }),
     ...(workloads === undefined ? {} : { workloads: workloads.list().map(readWorkload) }),
     ...(login === undefined ? {} : { login: readLogin(login) }),

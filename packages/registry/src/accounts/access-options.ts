@@ -6,6 +6,8 @@ export interface AccessOptions {
   readonly service?: string
   /** How long a token of the token server is good for. Default 300, at least 60. */
   readonly tokenSeconds?: number
+  /** How long entries of the audit log are kept. Default 365. */
+  readonly auditDays?: number
   /** Users of a file instead of accounts. */
   readonly htpasswd?: HtpasswdOptions
   /** Platforms whose workloads come in with the tokens that they are given there. */

@@ -1,11 +1,13 @@
 import type { HttpTransport } from '@katman/remote'
 import { type AddressOf, addressAsked } from '../address.ts'
 import type { Face } from '../face.ts'
+import type { JobKind } from '../jobs/job.ts'
 import { createGuardedTransport } from '../outbound/guarded-transport.ts'
 import type { Foundation, Part } from '../part.ts'
 import { createAccountsGate } from './accounts-gate.ts'
 import { createApiFace } from './api/api-face.ts'
 import { auditChanges } from './audit-changes.ts'
+import { cutAudit } from './audit-log.ts'
 import { Authenticator } from './authenticator.ts'
 import { createHtpasswdGate } from './htpasswd.ts'
 import { createLoginFace } from './oidc/login-face.ts'
@@ -19,18 +21,21 @@ import { dropOldTokens } from './token-store.ts'
 
 const minTokenSeconds = 60
 const defaultTokenSeconds = 300
+const defaultAuditDays = 365
+const dayMs = 24 * 3600_000
 
 /** Who may do what: nobody asks when the registry is open; else the users of a file, or accounts with rights. */
 export async function openAccounts(foundation: Foundation): Promise<Part> {
   const { options, now, warn } = foundation
   // Also while it is open: it may not always be.
   const listeners = [openNamespaces, auditChanges]
-  if (options.isOpen === true) return { listeners }
+  const jobs = [cleanUp(foundation)]
+  if (options.isOpen === true) return { listeners, jobs }
   const { htpasswd } = options.access ?? {}
   if (htpasswd !== undefined) {
-    return { listeners, gate: await createHtpasswdGate(htpasswd, { now, warn }) }
+    return { listeners, jobs, gate: await createHtpasswdGate(htpasswd, { now, warn }) }
   }
-  return { listeners, ...openOwnAccounts(foundation) }
+  return { listeners, jobs, ...openOwnAccounts(foundation) }
 }
 
 function openOwnAccounts({ database, options, now, warn }: Foundation): Part {
@@ -71,11 +76,20 @@ function openOwnAccounts({ database, options, now, warn }: Foundation): Part {
   return {
     gate,
     faces,
-    async start() {
-      await dropOldTokens(database, now())
-    },
     async close() {
       await transport?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Once a day: tokens that are over, and old entries of the audit log. */
+function cleanUp({ database, options, now }: Foundation): JobKind {
+  return {
+    kind: 'accounts-clean-up',
+    everyMs: dayMs,
+    async run() {
+      await dropOldTokens(database, now())
+      await cutAudit(database, now() - (options.access?.auditDays ?? defaultAuditDays) * dayMs)
     },
   }
 }
