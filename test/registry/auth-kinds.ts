@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { startIssuer } from '../../packages/registry/test/oidc-issuer.ts'
+import { runChecked } from '../peers/terminal.ts'
 import { type Administration, administer } from './administer.ts'
 import type { Login } from './clients.ts'
 import { serveKatman } from './serve.ts'
@@ -28,6 +31,19 @@ export const authKinds: readonly AuthKind[] = [
     },
   },
   {
+    name: 'htpasswd',
+    async open() {
+      const flags = ['-n', '-i', '-B', '-C', '5', ayse.user]
+      const { stdout } = await runChecked('/usr/bin/htpasswd', flags, { stdin: ayse.secret })
+      const server = await serveKatman((folder) => {
+        const file = path.join(folder, 'users')
+        writeFileSync(file, stdout)
+        return [...dataIn(folder), ...configOf(folder, { access: { htpasswd: { file } } })]
+      })
+      return { ...server, login: ayse }
+    },
+  },
+  {
     name: 'password',
     open: () =>
       withAccounts(async ({ addPerson }) => {
@@ -52,6 +68,34 @@ export const authKinds: readonly AuthKind[] = [
         return addRobot(namespace)
       }),
   },
+  {
+    // As a CI job logs in: with a token that its OpenID Connect issuer signed, as the password.
+    name: 'OIDC',
+    async open() {
+      const issuer = await startIssuer()
+      const claims = { repository: 'org/app' }
+      const identities = [{ claims, account: `${namespace}+robot` }]
+      const workloads = [{ issuer: issuer.url, audience: 'registry.example', identities }]
+      const server = await serveKatman((folder) => [
+        ...dataIn(folder),
+        ...configOf(folder, { access: { workloads }, outbound: { allow: ['127.0.0.1'] } }),
+      ])
+      const { addPerson, addRobot } = await administer(server)
+      await addPerson(ayse, namespace)
+      await addRobot(namespace)
+      const now = Math.floor(Date.now() / 1000)
+      const times = { iat: now, exp: now + 600 }
+      const token = { ...claims, ...times, iss: issuer.url, aud: 'registry.example', sub: 'job' }
+      return {
+        host: server.host,
+        login: { user: 'ci', secret: await issuer.sign(token) },
+        async [Symbol.asyncDispose]() {
+          await server[Symbol.asyncDispose]()
+          await issuer[Symbol.asyncDispose]()
+        },
+      }
+    },
+  },
 ]
 
 async function withAccounts(
@@ -63,4 +107,11 @@ async function withAccounts(
 
 function dataIn(folder: string): readonly string[] {
   return ['--data', path.join(folder, 'data')]
+}
+
+/** JSON is YAML, too. */
+function configOf(folder: string, document: object): readonly string[] {
+  const file = path.join(folder, 'registry.yaml')
+  writeFileSync(file, JSON.stringify(document))
+  return ['--config', file]
 }

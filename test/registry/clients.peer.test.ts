@@ -13,7 +13,19 @@ import { Matrix } from './matrix.ts'
 
 describePeers(
   'Clients of the registry',
-  ['root', 'dockerd', 'docker', 'ctr', 'podman', 'skopeo', 'crane', 'regctl', 'oras', 'helm'],
+  [
+    'root',
+    'dockerd',
+    'docker',
+    'ctr',
+    'podman',
+    'skopeo',
+    'crane',
+    'regctl',
+    'oras',
+    'helm',
+    'htpasswd',
+  ],
   () => {
     const matrix = new Matrix()
     let folder: string
