@@ -60,7 +60,6 @@ export {
   type TlsFiles,
 } from './server/server-options.ts'
 export { type RunningServer, startServer } from './server/start-server.ts'
-export { openCleanup } from './cleanup/cleanup.ts'
 export type { PeerOptions, UpstreamOptions } from './proxy/upstream.ts'
 export type { ReplicationRuleOptions } from './replication/rule.ts'
 export type { HookResult, ImageHook, PushedImage, StoredImage } from './events/image-hook.ts'

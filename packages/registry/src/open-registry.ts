@@ -2,6 +2,7 @@ import { type Gate, openGate, type Visitor } from './access.ts'
 import { openAccounts } from './accounts/accounts-part.ts'
 import type { ChangeListener } from './change.ts'
 import { createContext, type DistributionOptions } from './distribution/context.ts'
+import { openCleanup } from './cleanup/cleanup.ts'
 import { migrate } from './database/migrate.ts'
 import type { Database } from './database/database.ts'
 import { openEvents } from './events/events.ts'
@@ -158,6 +159,7 @@ function notingGate(gate: Gate): Gate {
 /** The parts, in the order in which they see a change. */
 const partOpeners: readonly ((foundation: Foundation) => Promise<Part> | Part)[] = [
   openAccounts,
+  openCleanup,
   openHub,
   openEvents,
   openProxy,

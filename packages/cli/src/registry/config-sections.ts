@@ -3,6 +3,7 @@ import type { YamlValue } from '../sync/yaml-reader.ts'
 import { readEvents, readHub, readOutbound } from './event-sections.ts'
 import { readAccess } from './access-section.ts'
 import { readReplication, readUpstreams } from './proxy-sections.ts'
+import { readCleanup } from './cleanup-section.ts'
 
 /** What the sections of a configuration file say: one part of the registry, one section. */
 export type Sections = Partial<RegistryOptions>
@@ -13,6 +14,7 @@ const readers: Readonly<Record<string, (value: YamlValue) => Sections>> = {
   events: (value) => ({ events: readEvents(value) }),
   hub: (value) => ({ hub: readHub(value) }),
   access: (value) => ({ access: readAccess(value) }),
+  cleanup: readCleanup,
   upstreams: (value) => ({ upstreams: readUpstreams(value) }),
   replication: (value) => ({ replication: readReplication(value) }),
 }

@@ -27,6 +27,8 @@ export interface CleanupTimes {
   readonly undeleteMs: number
   /** An object that no row knows is deleted when it is older. Default a day. */
   readonly orphanMs: number
+  /** An upload that nobody goes on with is given up after so long. Default 7 days. */
+  readonly uploadsMs: number
 }
 
 const minute = 60_000
@@ -39,6 +41,7 @@ export const defaultTimes: CleanupTimes = {
   areReferrersRemoved: true,
   undeleteMs: 0,
   orphanMs: day,
+  uploadsMs: 7 * day,
 }
 
 /** The end of a SELECT whose row nobody else may change or refer to before the transaction ends. SQLite has one writer. */

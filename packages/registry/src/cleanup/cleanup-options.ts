@@ -12,6 +12,8 @@ export interface CleanupOptions {
   readonly areReferrersRemoved?: boolean
   /** What is deleted can come back for so long. Default 0: not at all. */
   readonly undeleteMs?: number
+  /** An upload that nobody goes on with is given up after so long. Default 7 days. */
+  readonly uploadsMs?: number
   /** How often the retention policies are applied. Default a day. */
   readonly retentionEveryMs?: number
   /** How often all blobs are read and compared with their digests. Default: only when asked. */

@@ -1,5 +1,4 @@
-import type { ChangeListener } from '../change.ts'
-import type { ObjectStore } from '../object-store.ts'
+import { storeManifest } from '../distribution/store-manifest.ts'
 import type { Foundation, Part } from '../part.ts'
 import { type Cleaner, type CleanupTimes, defaultTimes } from './cleaner.ts'
 import type { CleanupOptions } from './cleanup-options.ts'
@@ -11,22 +10,32 @@ import { createReviewListener } from './review-listener.ts'
 import type { StoreManifest } from './undelete.ts'
 import { createUsageListener } from './usage.ts'
 
-interface Core {
-  readonly objects: ObjectStore
-  /** Tells every part of a change. */
-  readonly tell: ChangeListener
-  readonly store: StoreManifest
-}
-
 const dayMs = 86_400_000
 
 /** Clean-up: garbage, retention, immutable tags, quotas, what can come back, scrub. */
-export function openCleanup({ database, now, warn, options: all }: Foundation, core: Core): Part {
+export function openCleanup({ database, core, now, warn, options: all }: Foundation): Part {
   const options = all.cleanup ?? {}
   const times = timesOf(options)
-  const cleaner: Cleaner = { database, objects: core.objects, tell: core.tell, now, options: times }
+  const cleaner: Cleaner = {
+    database,
+    objects: core.objects,
+    async tell(transaction, change) {
+      for (const listener of core.listeners) await listener(transaction, change)
+    },
+    now,
+    options: times,
+  }
+  const store: StoreManifest = async (repository, manifest, actor) => {
+    // It was there before, so what it names may be elsewhere.
+    await storeManifest(
+      core,
+      repository,
+      { ...manifest, isSparse: core.allowSparse },
+      { actor, at: now() },
+    )
+  }
   const periods = {
-    cleanupMs: options.everyMs ?? 5000,
+    cleanupMs: Math.max(100, options.everyMs ?? 5000),
     retentionMs: options.retentionEveryMs ?? dayMs,
     scrubMs: options.scrubEveryMs,
     scrubBytesPerSecond: options.scrubBytesPerSecond ?? 50_000_000,
@@ -39,7 +48,7 @@ export function openCleanup({ database, now, warn, options: all }: Foundation, c
       createDeletedListener(times),
       createReviewListener(times),
     ],
-    faces: [createCleanupFace(cleaner, core.store)],
+    faces: [createCleanupFace(cleaner, store)],
     jobs: createCleanupJobs(cleaner, periods, warn),
   }
 }
@@ -52,5 +61,6 @@ function timesOf(options: CleanupOptions): CleanupTimes {
     untaggedMs: options.untaggedMs,
     areReferrersRemoved: options.areReferrersRemoved ?? defaultTimes.areReferrersRemoved,
     undeleteMs: options.undeleteMs ?? defaultTimes.undeleteMs,
+    uploadsMs: options.uploadsMs ?? defaultTimes.uploadsMs,
   }
 }

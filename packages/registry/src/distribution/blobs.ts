@@ -31,23 +31,22 @@ export async function describeBlob(
   { repository, digest }: BlobRoute,
 ): Promise<RegistryResponse> {
   const blob = await findBlob(context.database, repository, digest)
-  if (blob === undefined) throw unknownBlob(digest)
-  await keep(context, blob, digest)
+  if (blob === undefined || !(await keep(context, blob, digest))) throw unknownBlob(digest)
   const headers = headersOf(digest)
   if (isSameAsHeld(request, headers.etag)) return { status: 304, headers }
   return { status: 200, headers: { ...headers, 'content-length': String(blob.size) } }
 }
 
-/** Writes only for a blob that nothing names and whose lease is used up by half, or that is to be removed. */
+/** Writes only when the lease is used up by half, or the blob is to be removed. False when it is gone by now. */
 async function keep(
   { database, limits, now }: DistributionContext,
-  { repository, isCondemned, isNamed, leaseUntil }: Blob,
+  { repository, isCondemned, leaseUntil }: Blob,
   digest: Digest,
-): Promise<void> {
-  if (!isCondemned && (isNamed || leaseUntil - now() > limits.leaseMs / 2)) return
-  await database.transaction(async (transaction) => {
+): Promise<boolean> {
+  if (!isCondemned && leaseUntil - now() > limits.leaseMs / 2) return true
+  return database.transaction(async (transaction) => {
     await reviveBlob(transaction, digest)
-    await extendLease(transaction, repository.id, digest, now() + limits.leaseMs)
+    return extendLease(transaction, repository.id, digest, now() + limits.leaseMs)
   })
 }
 

@@ -7,8 +7,6 @@ export interface Blob {
   readonly repository: Repository
   readonly size: number
   readonly isCondemned: boolean
-  /** Whether a manifest of the repository names it. */
-  readonly isNamed: boolean
   /** Until when it stays without a manifest that names it, in milliseconds since 1970. */
   readonly leaseUntil: number
 }
@@ -23,14 +21,11 @@ interface BlobRow {
   readonly size: number
   readonly state: string
   readonly lease_until: number
-  readonly named: number
   readonly object_key: string | null
   readonly data: Uint8Array | null
 }
 
-const columns = `r.id, r.name, r.namespace, b.size, b.state, l.lease_until, EXISTS (
-    SELECT 1 FROM manifest_blobs m WHERE m.digest = l.digest AND m.repository_id = r.id
-  ) AS named`
+const columns = 'r.id, r.name, r.namespace, b.size, b.state, l.lease_until'
 const tables = `repositories r JOIN repository_blobs l ON l.repository_id = r.id JOIN blobs b ON b.digest = l.digest
   WHERE r.name = ? AND l.digest = ? AND b.state IN ('live', 'condemned')`
 
@@ -62,7 +57,6 @@ function blobOf(row: BlobRow): Blob {
     repository: { id: row.id, name: row.name, namespace: row.namespace },
     size: row.size,
     isCondemned: row.state === 'condemned',
-    isNamed: Boolean(row.named),
     leaseUntil: row.lease_until,
   }
 }
@@ -87,24 +81,28 @@ export async function addBlobContent(
   { digest, size, content, now }: NewBlob,
 ): Promise<{ readonly isUsed: boolean; readonly replacedKey: string | undefined }> {
   const [key, data] = 'key' in content ? [content.key, null] : [null, content.data]
-  const inserted = await transaction.run(
-    `INSERT INTO blobs (digest, size, object_key, data, created_at) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (digest) DO NOTHING`,
-    [digest, size, key, data, now],
-  )
-  if (inserted === 1) return { isUsed: true, replacedKey: undefined }
-  if ((await reviveBlob(transaction, digest)) === 1) {
-    return { isUsed: false, replacedKey: undefined }
+  // One that clean-up holds is waited for: then it is alive again, or gone and made anew.
+  for (;;) {
+    if ((await reviveBlob(transaction, digest)) === 1) {
+      return { isUsed: false, replacedKey: undefined }
+    }
+    const inserted = await transaction.run(
+      `INSERT INTO blobs (digest, size, object_key, data, created_at) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (digest) DO NOTHING`,
+      [digest, size, key, data, now],
+    )
+    if (inserted === 1) return { isUsed: true, replacedKey: undefined }
+    const damaged = await transaction.get<{ readonly object_key: string | null }>(
+      "SELECT object_key FROM blobs WHERE digest = ? AND state = 'quarantined'",
+      [digest],
+    )
+    const healed = await transaction.run(
+      `UPDATE blobs SET state = 'live', condemned_at = NULL, size = ?, object_key = ?, data = ?
+       WHERE digest = ? AND state = 'quarantined'`,
+      [size, key, data, digest],
+    )
+    if (healed === 1) return { isUsed: true, replacedKey: damaged?.object_key ?? undefined }
   }
-  const damaged = await transaction.get<{ readonly object_key: string | null }>(
-    'SELECT object_key FROM blobs WHERE digest = ?',
-    [digest],
-  )
-  await transaction.run(
-    `UPDATE blobs SET state = 'live', condemned_at = NULL, size = ?, object_key = ?, data = ? WHERE digest = ?`,
-    [size, key, data, digest],
-  )
-  return { isUsed: true, replacedKey: damaged?.object_key ?? undefined }
 }
 
 /** Takes back that a blob is to be removed. Locks the row to the end of the transaction. How many there were, 0 or 1. */
@@ -127,26 +125,31 @@ export async function linkBlob(
   transaction: Transaction,
   { repositoryId, digest, now, leaseUntil }: BlobLink,
 ): Promise<boolean> {
-  const inserted = await transaction.run(
-    `INSERT INTO repository_blobs (repository_id, digest, linked_at, lease_until) VALUES (?, ?, ?, ?)
-     ON CONFLICT (repository_id, digest) DO NOTHING`,
-    [repositoryId, digest, now, leaseUntil],
-  )
-  if (inserted === 1) return true
-  await extendLease(transaction, repositoryId, digest, leaseUntil)
-  return false
+  // One that clean-up holds is waited for: then its lease is new, or it is gone and made anew.
+  for (;;) {
+    if (await extendLease(transaction, repositoryId, digest, leaseUntil)) return false
+    const inserted = await transaction.run(
+      `INSERT INTO repository_blobs (repository_id, digest, linked_at, lease_until) VALUES (?, ?, ?, ?)
+       ON CONFLICT (repository_id, digest) DO NOTHING`,
+      [repositoryId, digest, now, leaseUntil],
+    )
+    if (inserted === 1) return true
+  }
 }
 
+/** Whether there is a link. */
 export async function extendLease(
   queries: Queries,
   repositoryId: number,
   digest: Digest,
   leaseUntil: number,
-): Promise<void> {
-  await queries.run(
-    'UPDATE repository_blobs SET lease_until = ? WHERE repository_id = ? AND digest = ? AND lease_until < ?',
-    [leaseUntil, repositoryId, digest, leaseUntil],
+): Promise<boolean> {
+  const extended = await queries.run(
+    `UPDATE repository_blobs SET lease_until = CASE WHEN lease_until < ? THEN ? ELSE lease_until END
+     WHERE repository_id = ? AND digest = ?`,
+    [leaseUntil, leaseUntil, repositoryId, digest],
   )
+  return extended === 1
 }
 
 /** Whether there was a link. */
