@@ -196,7 +196,14 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
           createNamespace(tx, { name: 'mirror', createdBy: 'baris' }, 1),
         ),
       ).toBe(false)
+      for (const pattern of ['mirror/app', 'mirrors/app']) {
+        const right = { subject: { kind: 'anonymous' }, pattern, actions: ['pull'] } as const
+        await database.transaction((tx) => setGrant(tx, { ...right, createdBy: undefined }, 1))
+      }
       await database.transaction((tx) => deleteNamespace(tx, 'mirror'))
+      expect((await listGrants(database, { limit: 9 })).map(({ pattern }) => pattern)).toEqual([
+        'mirrors/app',
+      ])
       expect(await findNamespace(database, 'mirror')).toBeUndefined()
     })
 

@@ -98,6 +98,12 @@ export async function deleteNamespace(transaction: Transaction, name: string): P
     await transaction.run('DELETE FROM namespace_members WHERE account_id = ?', [id])
     await transaction.run('DELETE FROM accounts WHERE id = ?', [id])
   }
+  // Whoever opens it next must not find it open to others.
+  const inside = `${name}/`
+  await transaction.run('DELETE FROM grants WHERE substr(pattern, 1, ?) = ?', [
+    inside.length,
+    inside,
+  ])
   await transaction.run('DELETE FROM namespace_members WHERE namespace = ?', [name])
   await transaction.run('DELETE FROM namespaces WHERE name = ?', [name])
   await bumpGeneration(transaction)

@@ -53,7 +53,7 @@ export const addRobot: Handler = async (call) => {
   const isInside = grants.every(({ repository }) => namespaceOfPattern(repository) === namespace)
   if (!isInside && !call.identity.rights.isAdmin) throw denied()
   const expiresAt = expires_in === undefined ? undefined : call.now + expires_in * 1000
-  const entry = { action: 'robot.create', target: name, detail: JSON.stringify(grants) }
+  const entry = { action: 'robot.create', target: name, detail: textOf(grants) }
   const { secret } = await change(call, entry, async (transaction) => {
     if ((await findNamespace(transaction, namespace)) === undefined) {
       throw notFound('such namespace')
@@ -102,6 +102,13 @@ export const removeRobot: Handler = async (call) => {
   const entry = { action: 'robot.delete', target: robot.name }
   await change(call, entry, (tx) => deleteAccount(tx, robot.id))
   return { status: 204 }
+}
+
+/** `team/*:pull,push team/docs:pull` */
+function textOf(
+  grants: readonly { readonly repository: string; readonly actions: readonly string[] }[],
+): string {
+  return grants.map(({ repository, actions }) => `${repository}:${actions.join(',')}`).join(' ')
 }
 
 async function findRobot(call: Call): Promise<Account> {
