@@ -232,20 +232,23 @@ export function distributionSuite(name: string, open: OpenDatabase): void {
       expect(await Array.fromAsync(world.objects.list())).toHaveLength(1)
     })
 
-    it('are mounted without a source from where the client may read, and from nowhere else', async () => {
+    it('are mounted from where the client may read, named or not, and from nowhere else', async () => {
       await using world = await openWorld()
       const digest = await push(world.registry(), 'secret', config)
       const seesOnly = (visible: string): Ask =>
         world.registry({
           gate: {
-            admit: () => ({ may: () => true, maySee: (repository) => repository === visible }),
+            // A token for the one repository, of an account that sees another.
+            admit: () => ({ may: () => false, maySee: (repository) => repository === visible }),
           } satisfies Gate,
         })
-      const target = `POST /v2/app/blobs/uploads/?mount=${digest}`
-      expect((await seesOnly('public')(target)).status).toBe(202)
-      expect((await world.registry()(`HEAD /v2/app/blobs/${digest}`)).status).toBe(404)
-      expect((await seesOnly('secret')(target)).status).toBe(201)
-      expect((await world.registry()(`HEAD /v2/app/blobs/${digest}`)).status).toBe(200)
+      for (const from of ['', '&from=secret']) {
+        const target = `POST /v2/app/blobs/uploads/?mount=${digest}${from}`
+        expect((await seesOnly('public')(target)).status).toBe(202)
+        expect((await world.registry()(`HEAD /v2/app/blobs/${digest}`)).status).toBe(404)
+        expect((await seesOnly('secret')(target)).status).toBe(201)
+        expect((await world.registry()(`DELETE /v2/app/blobs/${digest}`)).status).toBe(202)
+      }
     })
 
     it('are not sent again to who has them', async () => {
