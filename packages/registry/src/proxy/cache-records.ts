@@ -35,7 +35,8 @@ export async function markCached(
   return database.transaction(async (transaction) => {
     await transaction.run(
       `INSERT INTO proxy_repositories (repository, upstream, remote, created_at)
-       SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM repositories WHERE name = ?)
+       SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT)
+       WHERE NOT EXISTS (SELECT 1 FROM repositories WHERE name = ?)
        ON CONFLICT (repository) DO UPDATE SET upstream = excluded.upstream, remote = excluded.remote`,
       [mark.repository, mark.upstream, mark.remote, mark.now, mark.repository],
     )

@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Bytes } from '@katman/oci'
 import { migrate } from '../../src/database/migrate.ts'
-import { openSqlite } from '../../src/database/sqlite.ts'
 import type { Database } from '../../src/database/database.ts'
 import { openFolderObjects } from '../../src/objects/folder-objects.ts'
 import { createContext } from '../../src/distribution/context.ts'
@@ -14,6 +13,7 @@ import { createContent } from '../../src/proxy/content-in-database.ts'
 import { createPullThrough, type PullThrough } from '../../src/proxy/pull-through.ts'
 import type { UpstreamOptions } from '../../src/proxy/upstream.ts'
 import type { RegistryResponse } from '../../src/http.ts'
+import { type OpenDatabase, openMemoryDatabase } from '../databases.ts'
 import { makeFolder } from '../support.ts'
 
 export interface TestCache extends AsyncDisposable {
@@ -43,10 +43,13 @@ interface Answer {
 
 export async function openCache(
   upstreams: readonly UpstreamOptions[],
-  { gate = openGate }: { readonly gate?: Gate } = {},
+  {
+    gate = openGate,
+    open = openMemoryDatabase,
+  }: { readonly gate?: Gate; readonly open?: OpenDatabase } = {},
 ): Promise<TestCache> {
   const folder = await makeFolder()
-  const database = await openSqlite(':memory:')
+  const database = await open()
   await migrate(database)
   const objects = await openFolderObjects(path.join(folder, 'objects'))
   let later = 0
