@@ -80,14 +80,21 @@ function tell({ stderr, stdout }: Context, event: ImportEvent, isQuiet: boolean)
     const news =
       event.movedBlobs === 0
         ? 'no new blobs'
-        : `${event.movedBlobs} blobs, ${formatSize(event.movedBytes)}`
+        : `${counted(event.movedBlobs, 'blob', 'blobs')}, ${formatSize(event.movedBytes)}`
     stdout.write(`${escapeTerminal(name)}  ${news}\n`)
   }
 }
 
 function finish({ stdout }: Context, result: ImportResult, isDryRun: boolean): void {
   const { failures, images, movedBlobs, movedBytes, repositories } = result
-  const moved = isDryRun ? 'nothing was changed' : `${movedBlobs} blobs (${formatSize(movedBytes)})`
-  stdout.write(`${repositories} repositories, ${images} images: ${moved}\n`)
+  const moved = isDryRun
+    ? 'nothing was changed'
+    : `${counted(movedBlobs, 'blob', 'blobs')} (${formatSize(movedBytes)})`
+  const found = `${counted(repositories, 'repository', 'repositories')}, ${counted(images, 'image', 'images')}`
+  stdout.write(`${found}: ${moved}\n`)
   if (failures.length > 0) throw new CommandFailure(`${failures.length} failed`)
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
 }

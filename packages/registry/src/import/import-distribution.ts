@@ -36,6 +36,8 @@ export async function importDistribution(
       signal?.throwIfAborted()
       await tally.attempt(repository, tag, () => importOne(job, tag, tag))
     }
+    // What tags lead to is not here before they are imported.
+    if (options.dryRun === true) continue
     for await (const digest of from.revisions()) {
       signal?.throwIfAborted()
       if ((await content.manifest(repository, digest)) !== undefined) continue

@@ -89,7 +89,10 @@ export function createProxyFace({ database, pullThrough, replication }: ProxyFac
       if (!isRead) throw notAllowed('GET')
       return json(200, { rules: await rules() })
     }
-    if (more !== undefined || !replication.rules.some((rule) => rule.name === name)) throw unknown()
+    if (more !== undefined) throw unknown()
+    if (!replication.rules.some((rule) => rule.name === name)) {
+      throw new Refusal(404, 'NAME_UNKNOWN', 'there is no replication rule of this name')
+    }
     if (isRead) return json(200, { runs: (await replication.runs(name, 50)).map(shownRun) })
     if (method !== 'POST') throw notAllowed('GET, POST')
     if (request.query.get('dry-run') === 'true') return json(200, await plan(name))

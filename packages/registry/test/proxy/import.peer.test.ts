@@ -76,18 +76,23 @@ describePeers('import of a docker-registry folder', ['docker-registry', 'skopeo'
 })
 
 describePeers('import of an OCI layout', ['skopeo', 'images'], () => {
-  it('brings in its images under their tags', async () => {
+  it('brings in its images under their names, and says when two want one tag', async () => {
     await using test = await openTestContent()
     const { content } = test
-    const result = await importLayout(content, testImages(), 'team/all')
-    expect(result.failures).toEqual([])
-    const tags = await content.tags('team/all')
-    expect(tags.length).toBeGreaterThan(0)
-    for (const tag of tags) {
-      const found = await content.manifest('team/all', tag)
-      expect(found && digestOf(found.bytes)).toBe(found?.digest)
+    const result = await importLayout(content, testImages(), 'team/')
+    expect(result).toMatchObject({ failures: [], repositories: 3, images: 4 })
+    for (const [repository, tag] of [
+      ['team/alpine', '3.20'],
+      ['team/alpine', '3.12'],
+      ['team/busybox', 'latest'],
+      ['team/hello-world', 'latest'],
+    ] as const) {
+      const found = await content.manifest(repository, tag)
+      expect(found && digestOf(found.bytes)).toBe(found?.digest ?? 'missing')
     }
-    expect(await importLayout(content, testImages(), 'team/all')).toMatchObject({ movedBlobs: 0 })
+    expect(await importLayout(content, testImages(), 'team/')).toMatchObject({ movedBlobs: 0 })
+    const one = await importLayout(content, testImages(), 'all')
+    expect(one.failures).toMatchObject([{ reference: 'latest', code: 'LAYOUT_INVALID' }])
     expect((await readdir(path.join(test.folder, 'objects', 'incoming'))).length).toBe(0)
   })
 })
