@@ -200,7 +200,11 @@ describe('katman registry serve', () => {
       })
       const large = await pushBlob(server.url, 'team/app', randomBytes(6_000_000))
       expect(large.status).toBeGreaterThanOrEqual(500)
-      await server.line(({ status }) => status === large.status)
+      const line = await server.line(({ status }) => status === large.status)
+      expect(line).toMatchObject({
+        level: 'error',
+        failure: expect.stringMatching(/EFBIG|space|large/),
+      })
       expect((await pushBlob(server.url, 'team/app', randomBytes(1000))).status).toBe(201)
       expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
     })

@@ -27,6 +27,8 @@ export interface RegistryResponse {
   readonly headers?: Readonly<Record<string, string>>
   /** A stream has its `content-length` among the headers. */
   readonly body?: Uint8Array | Bytes
+  /** What went wrong in the registry itself: for its log, never sent. */
+  readonly cause?: unknown
 }
 
 /**

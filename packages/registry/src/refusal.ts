@@ -36,10 +36,13 @@ export function refusalResponse(error: unknown): RegistryResponse {
     if (digestCodes.includes(code)) return document(400, 'DIGEST_INVALID', message)
     if (manifestCodes.includes(code)) return document(400, 'MANIFEST_INVALID', message)
     if (code === 'DATABASE_UNAVAILABLE' || code === 'STORAGE_UNAVAILABLE') {
-      return document(503, 'UNAVAILABLE', 'the registry is not ready', {}, { 'retry-after': '2' })
+      const headers = { 'retry-after': '2' }
+      const response = document(503, 'UNAVAILABLE', 'the registry is not ready', {}, headers)
+      return { ...response, cause: error }
     }
   }
-  return document(500, 'UNKNOWN', 'the registry failed to handle the request')
+  const response = document(500, 'UNKNOWN', 'the registry failed to handle the request')
+  return { ...response, cause: error }
 }
 
 function document(

@@ -18,7 +18,7 @@ interface Outcome {
   readonly status: number
   readonly name: RouteName
   readonly seconds: number
-  /** Why the answer did not arrive whole. */
+  /** What went wrong inside, or why the answer did not arrive whole. */
   readonly failure?: string | undefined
 }
 
@@ -60,7 +60,7 @@ export function createAccessLog(sink: LogSink, now: () => number): AccessLog {
         (account === undefined ? '' : `,"account":${quote(account, 256)}`) +
         (name.repository === undefined ? '' : `,"repository":${quote(name.repository, 256)}`) +
         (agent === undefined ? '' : `,"agent":${quote(agent, 256)}`) +
-        (failure === undefined ? '' : `,"failure":${quote(failure, 256)}`) +
+        (failure === undefined ? '' : `,"failure":${quote(failure, 1000)}`) +
         '}\n'
       if (waiting.length > flushLength) flush()
       else timer ??= setTimeout(flush, flushMs)

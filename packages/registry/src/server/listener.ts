@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { KatmanError } from '@katman/oci'
+import { isKatmanError, KatmanError } from '@katman/oci'
 import type { RegistryRequest, RegistryResponse } from '../http.ts'
 import { Refusal, refusalResponse } from '../refusal.ts'
 import type { AccessLog } from './access-log.ts'
@@ -50,6 +50,8 @@ export interface Listener {
   measure(): Promise<void>
 }
 
+/** What logs and metrics say of a request whose client did not wait for the answer, as nginx does. */
+const clientGone = 499
 /** How often slow clients are looked for. */
 const lookMs = 5000
 /** Bodies of anything but blobs are at most this: a manifest, a form, a JSON document. */
@@ -97,13 +99,18 @@ export async function listen(
     try {
       const response = await answer(exchange, name)
       ;({ status } = response)
+      if (response.cause !== undefined) failure = reasonOf(response.cause)
       await sendResponse(exchange, outgoing, response, { isLast: isDraining })
     } catch (error) {
       // The client went away, or the storage failed in the middle: cut, so that nobody takes it for the whole.
-      failure = error instanceof Error ? error.message : String(error)
+      failure = reasonOf(error)
       outgoing.destroy()
     }
-    if (outgoing.destroyed && !outgoing.writableFinished) failure ??= 'the client has gone'
+    if (outgoing.destroyed && !outgoing.writableFinished) {
+      failure ??= 'the client has gone'
+      // Nobody got the answer, so what it was does not count.
+      if (!outgoing.headersSent) status = clientGone
+    }
     const seconds = (performance.now() - exchange.startedAt) / 1000
     running.delete(exchange)
     pace.remove(exchange)
@@ -296,6 +303,15 @@ const methods = new Set(['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIO
 
 function labelsOf(method: string, route: string): string {
   return `${label('method', methods.has(method) ? method : 'other')},route="${route}"`
+}
+
+/** For the log: what an error says, and what it is from. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const code = isKatmanError(error) ? `${error.code}: ` : ''
+  // Where in the program, for what nobody foresaw.
+  const where = isKatmanError(error) || 'code' in error ? '' : (error.stack?.split('\n')[1] ?? '')
+  return `${code}${error.message}${where.replace(/^\s+/, ' ')}`
 }
 
 /** A client's own id when it is a plain word, else one that no other request has. */
