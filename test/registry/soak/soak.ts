@@ -281,7 +281,7 @@ class World implements Disposable {
   #deleteManifest(shelf: Shelf, tag: string): Promise<void> {
     return shelf.turns.alone(async () => {
       const [digest, ...others] = shelf.tags.get(tag)?.possible ?? []
-      if (digest === undefined || others.length > 0) return
+      if (digest === undefined || others.length > 0 || this.#isChild(shelf, digest)) return
       const entries = [...shelf.tags.values()].filter(({ possible }) => possible.has(digest))
       const before = entries.map(({ possible }) => possible)
       const without = before.map(
@@ -306,6 +306,16 @@ class World implements Disposable {
         throw error
       }
     })
+  }
+
+  /** Deleting it would break an index, which the API allows and its users must not do. */
+  #isChild(shelf: Shelf, digest: string): boolean {
+    return [...shelf.tags.values()]
+      .flatMap(({ possible }) => [...possible])
+      .some((parent) => {
+        const children = parent === undefined ? [] : (this.#known.get(parent)?.children ?? [])
+        return children.some((child) => child.digest === digest)
+      })
   }
 
   /** A blob of one client alone: there after its push, gone after its delete. */
