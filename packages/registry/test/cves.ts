@@ -22,7 +22,7 @@ interface Asking {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export interface Pushed {
+interface Pushed {
   readonly layer: string
   readonly manifest: string
   readonly bytes: string
