@@ -171,6 +171,50 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
       expect([await may('team/app', 'pull'), await may('open/app', 'pull')]).toEqual([false, false])
     })
 
+    it('have a new right at once where they would be refused, and lose an old one within seconds', async () => {
+      await using database = await openTables()
+      let now = 1
+      // As a replica on PostgreSQL reads, which does not ask each time.
+      const replica: Database = {
+        engine: 'postgres',
+        all: (sql, values) => database.all(sql, values),
+        get: (sql, values) => database.get(sql, values),
+        run: (sql, values) => database.run(sql, values),
+        transaction: (work, options) => database.transaction(work, options),
+        close: () => database.close(),
+        [Symbol.asyncDispose]: () => database.close(),
+      }
+      const reader = new RightsReader(replica, () => now)
+      const { id } = await database.transaction((tx) =>
+        createAccount(tx, { name: 'ayse', kind: 'person' }, 1),
+      )
+      const may = async (): Promise<boolean> => {
+        const holder = await reader.holder(id)
+        return holder !== undefined && isAllowed(holder.rights, undefined, 'team/app', 'pull')
+      }
+      expect(await may()).toBe(false)
+      const grant = await database.transaction((tx) =>
+        setGrant(
+          tx,
+          {
+            subject: { kind: 'account', id },
+            pattern: 'team/*',
+            actions: ['pull'],
+            createdBy: undefined,
+          },
+          1,
+        ),
+      )
+      expect(await may()).toBe(false)
+      expect(await reader.renew()).toBe(true)
+      expect(await may()).toBe(true)
+      expect(await reader.renew()).toBe(false)
+      await database.transaction((tx) => deleteGrant(tx, grant))
+      expect(await may()).toBe(true)
+      now += 10_000
+      expect(await may()).toBe(false)
+    })
+
     it('open a namespace by the first push; the second one to do so is refused', async () => {
       await using database = await openTables()
       for (const name of ['ayse', 'baris']) {

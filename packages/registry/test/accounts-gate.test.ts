@@ -288,6 +288,9 @@ describe('the gate of accounts', () => {
       1,
     ])
     expect(await status('ayse', 'taken/app')).toBe(403)
+    // Clients look first what is there.
+    const look = { authorization: basic('ayse', password) }
+    expect((await registry.ask('GET', '/v2/fresh/app/tags/list', look)).status).toBe(404)
     expect(await status('ayse', 'fresh/app')).toBe(201)
     // From here on it is theirs, and nobody else may open it.
     await registry.addAccount('cem', { clear: password, mayCreate: true })

@@ -78,9 +78,13 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
 
   return {
     async admit(request, need) {
-      const identity = await identify(request)
+      let identity = await identify(request)
+      let isAdmitted = await mayEnter(database, identity, need)
+      if (!isAdmitted && (await rights.renew())) {
+        identity = await identify(request)
+        isAdmitted = await mayEnter(database, identity, need)
+      }
       if (identity === undefined) throw challenge(request, need, 'invalid_token')
-      const isAdmitted = mayDo(identity, need) || (await mayOpen(database, identity, need))
       if (isAdmitted) {
         if (lacksSource(identity, need)) throw challenge(request, need, 'insufficient_scope')
         return visitorOf(identity, need)
@@ -97,9 +101,18 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
   }
 }
 
+async function mayEnter(
+  database: Database,
+  identity: Identity | undefined,
+  need: Need,
+): Promise<boolean> {
+  if (identity === undefined) return false
+  return mayDo(identity, need) || mayOpen(database, identity, need)
+}
+
+/** Whether somebody may push, and look before, because the namespace is nobody's yet. */
 async function mayOpen(database: Database, identity: Identity, need: Need): Promise<boolean> {
-  if (typeof need === 'string' || 'namespace' in need || !need.actions.includes('push'))
-    return false
+  if (typeof need === 'string' || 'namespace' in need) return false
   for (const action of need.actions) {
     if (!(await maySomewhere(database, identity, need.repository, action))) return false
   }

@@ -56,13 +56,21 @@ export class RightsReader {
     return isOver ? undefined : found
   }
 
-  async #fresh(): Promise<Cache> {
+  /**
+   * Looks whether anything changed, however lately it looked: what was taken away may last some seconds, but nobody is
+   * refused what was given to them. True when something did.
+   */
+  async renew(): Promise<boolean> {
     const now = this.#now()
-    if (now - this.#checkedAt >= this.#maxAgeMs) {
-      const generation = await readGeneration(this.#database)
-      if (generation !== this.#cache.generation) this.#cache = new Cache(generation)
-      this.#checkedAt = now
-    }
+    const generation = await readGeneration(this.#database)
+    const hasChanged = generation !== this.#cache.generation
+    if (hasChanged) this.#cache = new Cache(generation)
+    this.#checkedAt = now
+    return hasChanged
+  }
+
+  async #fresh(): Promise<Cache> {
+    if (this.#now() - this.#checkedAt >= this.#maxAgeMs) await this.renew()
     return this.#cache
   }
 

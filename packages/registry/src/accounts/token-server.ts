@@ -38,7 +38,9 @@ export async function answerTokenRequest(
   if (request.method !== 'GET' && request.method !== 'POST') {
     throw new Refusal(405, 'UNSUPPORTED', 'use GET or POST', { headers: { allow: 'GET, POST' } })
   }
-  const { database, tokens, lifetimeSeconds, now } = options
+  const { database, rights, tokens, lifetimeSeconds, now } = options
+  // A token without a right that was just given would be of no use for all its life.
+  await rights.renew()
   const isPost = request.method === 'POST'
   const asked = isPost ? await readForm(request) : request.query
   const { identity, refresh } = isPost
