@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { isKatmanError, KatmanError } from '@katman/oci'
+import { syncFolder } from '../durable-file.ts'
 import type { Database, SqlValue, Transaction, TransactionOptions, Violation } from './database.ts'
 
 /** What a trigger of a registry that moved to another database says to who still writes. */
@@ -242,6 +244,8 @@ async function openLog(file: string, connection: Connection): Promise<Log> {
   const name = `${file}-wal`
   // The log begins with the first write.
   if (!existsSync(name)) connection.execute('BEGIN IMMEDIATE; PRAGMA user_version = 1; COMMIT')
+  // A flushed file whose name is lost in a power cut is lost with it.
+  await syncFolder(path.dirname(file))
   return new Log(await open(name, 'r'))
 }
 
