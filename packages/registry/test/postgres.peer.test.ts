@@ -53,6 +53,18 @@ describePostgres('openDatabase with postgres://', (open, server) => {
     expect(await database.get(show)).toEqual({ mode: 'on' })
   })
 
+  it('finds nothing under a name with a NUL, as SQLite does, and is well afterwards', async () => {
+    await using database = await open()
+    await migrate(database)
+    const find = 'SELECT value FROM settings WHERE key = ?'
+    expect(await database.get(find, ['a\0'])).toBeUndefined()
+    await database.transaction(async (transaction) => {
+      expect(await transaction.get(find, ['\0'])).toBeUndefined()
+      await transaction.run(insert, ['a', 'b\0'])
+    })
+    expect(await database.get(find, ['a'])).toEqual({ value: 'b\uFFFD' })
+  })
+
   it('ends a statement that takes too long, and is well afterwards', async () => {
     const url = await server().createDatabase()
     await using database = await openDatabase(`${url}?statement_timeout=1&pool_size=1`)

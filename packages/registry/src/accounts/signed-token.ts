@@ -101,7 +101,9 @@ function readClaims(body: string, service: string): (SignedClaims & Times) | und
   })
   const isOurs = has('iss') === service && has('aud') === service
   const isWhole = typeof has('sub') === 'string' && Array.isArray(has('access'))
-  if (!areTimes || !isOurs || !isWhole) return undefined
+  const uid = has('uid')
+  const isHeld = uid === undefined || Number.isSafeInteger(uid)
+  if (!areTimes || !isOurs || !isWhole || !isHeld) return undefined
   // Checked above; the rest is as sign() wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return claims as SignedClaims & Times

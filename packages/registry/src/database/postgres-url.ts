@@ -22,6 +22,8 @@ export interface PostgresSettings {
 
 const names = new Set([
   'host',
+  'port',
+  'user',
   'sslmode',
   'sslrootcert',
   'sslcert',
@@ -36,7 +38,7 @@ const names = new Set([
 /**
  * Reads `postgres://user:password@host:port/database?…`. The options are named as libpq names them: `sslmode`
  * (`disable`, `require`, `verify-ca`, `verify-full`), `sslrootcert`, `sslcert`, `sslkey`, `host` (the folder of a
- * socket), `connect_timeout` and `statement_timeout` in seconds, `application_name`; and our own `pool_size` and
+ * socket) with `port` and `user`, `connect_timeout` and `statement_timeout` in seconds, `application_name`; and our own `pool_size` and
  * `prepare`.
  *
  * @throws KatmanError `DATABASE_URL_INVALID` for anything else; the message never shows the URL, which holds a password.
@@ -52,8 +54,8 @@ export function parsePostgresUrl(text: string): PostgresSettings {
   const host = options.get('host') ?? decode(url.hostname.replaceAll(/[[\]]/g, ''))
   return {
     host,
-    port: url.port === '' ? undefined : Number(url.port),
-    user: decode(url.username),
+    port: readPort(options.get('port') ?? url.port),
+    user: options.get('user') ?? decode(url.username),
     password: decode(url.password),
     database: decode(url.pathname.slice(1)),
     ssl: readSsl(options, host),
@@ -101,6 +103,12 @@ function readNumber(options: ReadonlyMap<string, string>, name: string, standard
   if (text === undefined) return standard
   if (!/^[1-9]\d{0,5}$/.test(text)) throw invalid(`${name} is a whole number from 1 on`)
   return Number(text)
+}
+
+function readPort(text: string): number | undefined {
+  if (text === '') return undefined
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw invalid('port is no number')
 }
 
 function decode(part: string): string | undefined {

@@ -85,7 +85,7 @@ class PostgresDatabase implements Database {
     const isRead = /^\s*SELECT\b/i.test(sql)
     return this.#persist(async (client) => {
       try {
-        return { done: await client.query(this.#statement(sql), [...values]) }
+        return { done: await client.query(this.#statement(sql), values.map(storable)) }
       } catch (cause) {
         const isLost = troubleOf(cause) === 'gone' && !isRead
         return { failure: isLost ? outcomeUnknown(cause) : databaseError(cause), cause, isLost }
@@ -239,7 +239,7 @@ class PostgresTransaction implements Transaction {
   }
 
   #query(sql: string, values: readonly SqlValue[]): Promise<QueryResult> {
-    return this.#guard(() => this.#client.query(this.#statement(sql), [...values]))
+    return this.#guard(() => this.#client.query(this.#statement(sql), values.map(storable)))
   }
 
   async #guard<T>(query: () => Promise<T>): Promise<T> {
@@ -251,6 +251,13 @@ class PostgresTransaction implements Transaction {
       throw databaseError(cause)
     }
   }
+}
+
+/** PostgreSQL has no text with a NUL: as another mark that no name has, it is found nowhere and can be written down. */
+function storable(value: SqlValue): SqlValue {
+  return typeof value === 'string' && value.includes('\0')
+    ? value.replaceAll('\0', '\uFFFD')
+    : value
 }
 
 async function rollBack(client: PoolClient): Promise<void> {
