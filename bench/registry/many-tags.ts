@@ -71,7 +71,8 @@ export async function p99Of(url: string, paths: readonly string[]): Promise<numb
 
 function get(url: URL, agent: Agent): Promise<void> {
   return new Promise((resolve, reject) => {
-    request(url, { agent }, (response) => {
+    const headers = { accept: mediaTypes.ociManifest }
+    request(url, { agent, headers }, (response) => {
       response.resume()
       response.once('end', () => {
         if (response.statusCode === 200) resolve()

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { PeerName } from '../peers/require-peer.ts'
 import type { ConformanceTarget } from './conformance.ts'
@@ -39,6 +40,17 @@ export const deployments: readonly Deployment[] = [
       await addPerson({ user: 'ayse', secret: 'parola-parola' }, 'conformance')
       return { ...server, login: await addRobot('conformance') }
     },
+  },
+  {
+    name: 'cleanup',
+    title: 'files and SQLite, with clean-up every second',
+    peers: [],
+    start: () =>
+      serveKatman((folder) => {
+        const config = path.join(folder, 'registry.yaml')
+        writeFileSync(config, 'cleanup: { every: 1s, review-after: 1s, condemned: 1s }\n')
+        return [...dataIn(folder), '--open', '--config', config]
+      }),
   },
   {
     name: 'scaled',
