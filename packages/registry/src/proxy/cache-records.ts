@@ -138,3 +138,11 @@ export async function releaseFetch(
     { isDurable: false },
   )
 }
+
+const dayMs = 86_400_000
+
+/** Forgets when tags were checked that nobody asks for any more, and fetches whose processes died. */
+export async function forgetOld(database: Database, now: number): Promise<void> {
+  await database.run('DELETE FROM proxy_tags WHERE checked_at < ?', [now - 90 * dayMs])
+  await database.run('DELETE FROM proxy_fetches WHERE lease_until < ?', [now - dayMs])
+}

@@ -7,13 +7,8 @@ import type { FetchTurns } from './fetch-turns.ts'
 import { createSharedWork } from './shared-work.ts'
 import { createShortMemory } from './short-memory.ts'
 import type { UpstreamClient } from './upstream-client.ts'
-import {
-  isMissing,
-  restRefusal,
-  staleWarning,
-  type Subject,
-  upstreamRefusal,
-} from './upstream-failure.ts'
+import { isMissing } from './is-missing.ts'
+import { restRefusal, staleWarning, type Subject, upstreamRefusal } from './upstream-failure.ts'
 
 /** The manifests and tags of upstreams. */
 export interface ManifestCache {

@@ -1,10 +1,11 @@
 import type { RegistryRequest } from '../http.ts'
+import { Refusal } from '../refusal.ts'
 import { fullName, type Upstream } from './upstream.ts'
 
 /**
  * The request under the name that the repository has here: a client that takes us for a mirror says in `ns=` (containerd)
  * or in `OCI-Namespace` which registry it means, and Docker Hub's official images have a short name. Everything after,
- * the check of rights first of all, sees only that name.
+ * the check of rights first of all, sees only that name. Throws a `Refusal` for a registry that is not cached here.
  */
 export function underOwnName(
   upstreams: readonly Upstream[],
@@ -14,7 +15,7 @@ export function underOwnName(
   if (found === undefined) return request
   const namespace = request.query.get('ns') ?? request.header('oci-namespace')
   const own =
-    namespace === undefined
+    namespace === undefined || namespace === request.header('host')
       ? officialName(upstreams, found.repository)
       : nameOfMirrored(upstreams, namespace, found.repository)
   if (own === undefined || own === found.repository) return request
@@ -31,7 +32,12 @@ function nameOfMirrored(
   repository: string,
 ): string | undefined {
   const upstream = upstreams.find(({ registry }) => registry === namespace)
-  if (upstream === undefined) return undefined
+  if (upstream === undefined) {
+    // Ours of this name is not theirs, whatever it is.
+    throw new Refusal(404, 'NAME_UNKNOWN', 'this registry is no mirror of that one', {
+      detail: { ns: namespace.slice(0, 300) },
+    })
+  }
   const name = fullName(upstream.registry, repository)
   return upstream.prefix === '' ? name : `${upstream.prefix}/${name}`
 }

@@ -47,15 +47,21 @@ export interface PullThroughOptions {
   readonly userAgent: string
   /** Milliseconds since 1970. Default: the clock. */
   readonly now?: () => number
+  /** Told what is wrong with an upstream: one line, at most once a minute. */
+  readonly warn?: (line: string) => void
 }
 
 /** Opens the cache. Nothing is sent before the first request. Throws `UPSTREAM_INVALID`. */
 export function createPullThrough(options: PullThroughOptions): PullThrough {
   const { content, database, userAgent } = options
   const now = options.now ?? Date.now
+  const heard = options.warn === undefined ? {} : { warn: options.warn }
   const upstreams = options.upstreams.map(createUpstream)
   const clients = new Map(
-    upstreams.map((upstream) => [upstream, createUpstreamClient(upstream, { userAgent, now })]),
+    upstreams.map((upstream) => [
+      upstream,
+      createUpstreamClient(upstream, { userAgent, now, ...heard }),
+    ]),
   )
   const turns = createFetchTurns(database, now)
   const manifests = createManifestCache({ content, database, now, turns })

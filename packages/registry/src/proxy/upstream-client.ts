@@ -1,6 +1,7 @@
 import { isKatmanError, KatmanError } from '@katman/oci'
 import type { RemoteRepository } from '@katman/remote'
 import { openPeer } from './peer.ts'
+import { isMissing } from './is-missing.ts'
 import type { Upstream } from './upstream.ts'
 
 /** The conversation with one upstream, and how it has been doing. */
@@ -25,6 +26,8 @@ export interface Rest {
 export interface UpstreamClientOptions {
   readonly userAgent: string
   readonly now?: () => number
+  /** Told why it rests, and what it was refused: one line. */
+  readonly warn?: (line: string) => void
 }
 
 /** Waits towards an upstream: a client waits for us meanwhile. */
@@ -34,6 +37,7 @@ const patience = { attempts: 2, longestWaitMs: 1_000 }
 const downMs = 5_000
 /** A registry that has enough of us and does not say for how long, in ms. */
 const limitedMs = 60_000
+const complainMs = 60_000
 /** Whatever it asks for: it is asked again after this long, in ms. */
 const longestRestMs = 60 * 60_000
 
@@ -47,6 +51,15 @@ export function createUpstreamClient(
   const remote = openPeer(upstream, { userAgent: options.userAgent, now, limits, patience })
   const { host: registry } = new URL(upstream.url ?? '')
   let rest: Rest | undefined
+  let complainedAt = -Infinity
+
+  /** Once a minute: what is wrong with an upstream is wrong for every client. */
+  function complain({ code, message }: KatmanError): void {
+    if (now() - complainedAt < complainMs) return
+    complainedAt = now()
+    options.warn?.(`upstream ${upstream.registry}: ${code}: ${message}`)
+  }
+
   return {
     upstream,
     repository(name) {
@@ -71,6 +84,7 @@ export function createUpstreamClient(
         if (restMs !== undefined && isKatmanError(error)) {
           rest = { error, until: now() + Math.min(restMs, longestRestMs) }
         }
+        if (isKatmanError(error) && !isMissing(error)) complain(error)
         throw error
       }
     },

@@ -1,21 +1,13 @@
 import { isKatmanError } from '@katman/oci'
 import { Refusal } from '../refusal.ts'
+import { isMissing } from './is-missing.ts'
 import type { Rest } from './upstream-client.ts'
-
-const unknownCodes = new Set(['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'BLOB_UNKNOWN'])
 
 /** What was asked of an upstream. */
 export interface Subject {
   readonly registry: string
   readonly subject: 'manifest' | 'blob'
   readonly name: string
-}
-
-/** True when the upstream says that it is not there, or not for us: both are "no" to a client. */
-export function isMissing(error: unknown): boolean {
-  if (!isKatmanError(error)) return false
-  if (unknownCodes.has(error.code)) return true
-  return error.code === 'UNAUTHORIZED' || error.code === 'DENIED'
 }
 
 /** What a client is told about a failure of the upstream. Nothing of the inside: no address, no credential. */

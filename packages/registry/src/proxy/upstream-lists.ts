@@ -4,7 +4,8 @@ import { Refusal } from '../refusal.ts'
 import type { Before, Found } from './pull-through.ts'
 import { createSharedWork } from './shared-work.ts'
 import { createShortMemory } from './short-memory.ts'
-import { isMissing, restRefusal, staleWarning, upstreamRefusal } from './upstream-failure.ts'
+import { isMissing } from './is-missing.ts'
+import { restRefusal, staleWarning, upstreamRefusal } from './upstream-failure.ts'
 
 /** What an upstream has: its tags, and what refers to its content. */
 export interface UpstreamLists {

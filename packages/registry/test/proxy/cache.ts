@@ -21,6 +21,8 @@ export interface TestCache extends AsyncDisposable {
   readonly database: Database
   readonly spoolFolder: string
   readonly pullThrough: PullThrough
+  /** What the people who run it were told. */
+  readonly warned: string[]
   /** Moves the clock, in seconds. */
   wait(seconds: number): void
   /** Asks as a client would; what is here is answered from here. */
@@ -61,6 +63,7 @@ export async function openCache(
     close: () => Promise<void>,
     changed: Partial<UpstreamOptions> = {},
   ): TestCache {
+    const warned: string[] = []
     const pullThrough = createPullThrough({
       upstreams: upstreams.map((upstream) => ({ ...upstream, ...changed })),
       content,
@@ -68,11 +71,13 @@ export async function openCache(
       spoolFolder: path.join(folder, 'spool'),
       userAgent: 'katman/test',
       now,
+      warn: (line) => warned.push(line),
     })
     const registry = createRegistry({ ...core, gate, pullThrough })
     return {
       content,
       database,
+      warned,
       pullThrough,
       spoolFolder: path.join(folder, 'spool'),
       wait(seconds) {

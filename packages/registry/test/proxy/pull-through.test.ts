@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Gate } from '../../src/access.ts'
+import { emptySpool } from '../../src/proxy/spool-folder.ts'
 import { Refusal } from '../../src/refusal.ts'
 import { addImage, digestOf } from '../support.ts'
 import { openCache, type TestCache } from './cache.ts'
@@ -128,6 +130,21 @@ describe('a cached manifest', () => {
     await cache.ask('GET', 'up/none/manifests/1')
     expect(upstream.asked).toHaveLength(2)
     expect(await cache.database.all('SELECT * FROM repositories')).toEqual([])
+  })
+
+  it('whose tag moves in the middle of a pull comes by its digest all the same', async () => {
+    await using upstream = await startUpstream()
+    const old = await addImage(upstream.registry, 'app', '1', 'old')
+    await using cache = await cacheOf(upstream)
+    const described = await cache.ask('HEAD', 'up/app/manifests/1')
+    const moved = await addImage(upstream.registry, 'app', '1', 'new')
+    expect(described.headers['docker-content-digest']).toBe(old)
+    const pulled = await cache.ask('GET', `up/app/manifests/${old}`)
+    expect(digestOf(await pulled.read())).toBe(old)
+    const layer = await cache.ask('GET', `up/app/blobs/${digestOf('layer of old')}`)
+    expect(String(await layer.read())).toBe('layer of old')
+    const next = await cache.ask('GET', 'up/app/manifests/1')
+    expect(next.headers['docker-content-digest']).toBe(moved)
   })
 
   it('is only described for HEAD, once for many', async () => {
@@ -331,7 +348,10 @@ describe('names', () => {
       'SELECT name FROM repositories ORDER BY name',
     )
     expect(rows.map(({ name }) => name)).toEqual(['gh/team/app', 'hub/library/alpine'])
-    expect((await cache.ask('GET', 'team/app/manifests/1?ns=quay.io')).status).toBe(404)
+    // Nor is our own shown as that of a registry we do not stand for.
+    expect((await cache.ask('GET', 'hub/library/alpine/manifests/3?ns=quay.io')).status).toBe(404)
+    const here = { host: 'here' }
+    expect((await cache.ask('GET', 'hub/alpine/manifests/3?ns=here', here)).status).toBe(200)
   })
 
   it('of our own repositories are never asked for, and nobody pushes into a cache', async () => {
@@ -434,6 +454,16 @@ describe('lists', () => {
 })
 
 describe('the spool', () => {
+  it('loses what a process left that was killed, not what is being written', async () => {
+    await using upstream = await startUpstream()
+    await using cache = await cacheOf(upstream)
+    await mkdir(cache.spoolFolder)
+    for (const name of ['dead', 'alive']) await writeFile(path.join(cache.spoolFolder, name), name)
+    await utimes(path.join(cache.spoolFolder, 'dead'), 1000, 1000)
+    await emptySpool(cache.spoolFolder, 2_000_000)
+    expect(await readdir(cache.spoolFolder)).toEqual(['alive'])
+  })
+
   it('is empty when nothing is fetched', async () => {
     await using upstream = await startUpstream()
     const digest = await upstream.registry.addBlob('app', large)

@@ -90,6 +90,12 @@ describe('an upstream', () => {
     expect(answer.status).toBe(503)
     expect(String(await answer.read())).not.toContain('s3cret')
     expect(thief.seen).toEqual([])
+    await cache.ask('GET', 'up/app/manifests/2')
+    expect(cache.warned).toHaveLength(1)
+    expect(cache.warned[0]).toMatch(
+      /^upstream up\.test: AUTH_REALM_REFUSED: refused the token realm/,
+    )
+    expect(cache.warned[0]).not.toContain('s3cret')
   })
 
   it('does not get the credentials of another', async () => {
