@@ -5,6 +5,7 @@ import { platformsFlag } from './platform-list.ts'
 import { registryAdminCommands, registryAdminGroups } from './registry-admin-commands.ts'
 import { registryCommands } from './registry-commands.ts'
 import { registryProxyCommands, registryProxyGroups } from './registry-proxy-commands.ts'
+import { registryWebhookCommands, registryWebhookGroups } from './registry-webhook-commands.ts'
 import { signCommands } from './sign-commands.ts'
 import {
   dryRunFlag,
@@ -27,6 +28,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { path: ['registry'], summary: 'Serve and manage a registry' },
   ...registryAdminGroups,
   ...registryProxyGroups,
+  ...registryWebhookGroups,
   { path: ['system'], summary: 'Manage the store' },
 ]
 
@@ -348,6 +350,7 @@ export const commands: readonly Command[] = [
   ...registryCommands,
   ...registryAdminCommands,
   ...registryProxyCommands,
+  ...registryWebhookCommands,
   defineCommand({
     path: ['login'],
     usage: '[OPTIONS] [SERVER]',

@@ -192,6 +192,7 @@ export function webhooksSuite(open: OpenDatabase): void {
     expect(first.body['deliveries']).toHaveLength(50)
     const second = await world.ask('GET', `${id}/deliveries?before=${String(first.body['next'])}`)
     expect(second.body).toEqual({ deliveries: [tested.body], next: null })
+    expect(await world.database.all('SELECT kind FROM jobs')).toEqual([])
     const message = String(tested.body['id'])
     const again = await world.ask('POST', `${id}/deliveries/${message}/redeliver`)
     expect(again).toMatchObject({ status: 202, body: { state: 'waiting' } })

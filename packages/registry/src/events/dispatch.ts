@@ -32,7 +32,8 @@ export async function dispatchEvents(
       for (const webhook of webhooks) {
         if (!wants(webhook, event)) continue
         const body = JSON.stringify(cloudEvent(event, source))
-        await addDelivery(transaction, { webhook, type: event.type, body, now })
+        const id = await addDelivery(transaction, { webhook, type: event.type, body, now })
+        await enqueueDelivery(transaction, id, now)
       }
     }
     await transaction.run(setLast, [String(last + found.length)])
@@ -40,7 +41,7 @@ export async function dispatchEvents(
   })
 }
 
-/** Queues a message. Its id. */
+/** Writes down a message that is to be sent. Its id. */
 export async function addDelivery(
   transaction: Transaction,
   message: {
@@ -53,7 +54,6 @@ export async function addDelivery(
   const { webhook, type, body, now } = message
   const id = `msg_${randomUUID()}`
   await transaction.run(insertDelivery, [id, webhook.id, type, body, now])
-  await enqueueDelivery(transaction, id, now)
   return id
 }
 
