@@ -111,6 +111,17 @@ describe('katman registry serve', () => {
     })
   })
 
+  it('does not wait for those who listen to events', async () => {
+    await withFolder(async (folder) => {
+      await using server = await serve(['--data', folder])
+      const feed = await fetch(`${server.url}/api/v1/events`)
+      expect(feed.headers.get('content-type')).toContain('text/event-stream')
+      server.child.kill('SIGTERM')
+      expect(await feed.text()).toContain('retry: ')
+      expect(await server.ended).toMatchObject({ exitCode: 0 })
+    })
+  })
+
   it('cuts what is not finished at the limit, and at once when it is told twice', async () => {
     await withFolder(async (folder) => {
       await using patient = await serve(['--data', folder, '--stop-timeout', '100ms'])

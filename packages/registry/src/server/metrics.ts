@@ -6,6 +6,8 @@ export interface Metrics {
   observe(name: string, labels: string, seconds: number): void
   /** Sets a gauge; those of several threads are added. */
   set(name: string, labels: string, value: number): void
+  /** Forgets a gauge: what is not known now is not shown. */
+  clear(name: string): void
   snapshot(): MetricsSnapshot
 }
 
@@ -50,6 +52,7 @@ export function createMetrics(): Metrics {
     set(name, labels, value) {
       seriesOf(values, name).set(labels, value)
     },
+    clear: (name) => void values.delete(name),
     snapshot: () => ({ values, histograms }),
   }
 }

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { isKatmanError } from '@katman/oci'
 import type { OpenRegistry } from '../open-registry.ts'
 import { label, type Metrics } from './metrics.ts'
 
@@ -16,15 +17,26 @@ export async function collectProcessMetrics(
   metrics.set('process_start_time_seconds', '', Math.round(performance.timeOrigin) / 1000)
   const files = openFiles()
   if (files !== undefined) metrics.set('process_open_fds', '', files)
-  const uploads = await registry.database.get<{ readonly count: number }>(
-    'SELECT count(*) AS count FROM uploads',
-  )
-  metrics.set('katman_registry_uploads_open', '', uploads?.count ?? 0)
-  const jobs = await registry.database.all<{ readonly kind: string; readonly count: number }>(
-    'SELECT kind, count(*) AS count FROM jobs GROUP BY kind',
-  )
-  for (const { kind, count } of jobs) {
-    metrics.set('katman_registry_jobs_waiting', label('kind', kind), count)
+  await countInDatabase(metrics, registry)
+}
+
+/** While the database is away its numbers are missing, and all others are there. */
+async function countInDatabase(metrics: Metrics, { database }: OpenRegistry): Promise<void> {
+  metrics.clear('katman_registry_uploads_open')
+  metrics.clear('katman_registry_jobs_waiting')
+  try {
+    const uploads = await database.get<{ readonly count: number }>(
+      'SELECT count(*) AS count FROM uploads',
+    )
+    metrics.set('katman_registry_uploads_open', '', uploads?.count ?? 0)
+    const jobs = await database.all<{ readonly kind: string; readonly count: number }>(
+      'SELECT kind, count(*) AS count FROM jobs GROUP BY kind',
+    )
+    for (const { kind, count } of jobs) {
+      metrics.set('katman_registry_jobs_waiting', label('kind', kind), count)
+    }
+  } catch (error) {
+    if (!isKatmanError(error)) throw error
   }
 }
 
