@@ -20,16 +20,24 @@ export async function push(
   return status === 201
 }
 
-export async function remove(registry: OpenRegistry, tag: string): Promise<boolean> {
-  return (await ask(registry, 'DELETE', `/v2/team/app/manifests/${tag}`)).status === 202
+export async function remove(
+  registry: OpenRegistry,
+  tag: string,
+  repository = 'team/app',
+): Promise<boolean> {
+  return (await ask(registry, 'DELETE', `/v2/${repository}/manifests/${tag}`)).status === 202
 }
 
-export async function expectImage(registry: OpenRegistry, tag: string): Promise<void> {
+export async function expectImage(
+  registry: OpenRegistry,
+  tag: string,
+  repository = 'team/app',
+): Promise<void> {
   const [layer, config, manifest] = imageOf(tag)
-  const found = await ask(registry, 'GET', `/v2/team/app/manifests/${tag}`)
+  const found = await ask(registry, 'GET', `/v2/${repository}/manifests/${tag}`)
   expect([found.status, found.text]).toEqual([200, manifest.toString()])
   for (const blob of [layer, config]) {
-    const got = await ask(registry, 'GET', `/v2/team/app/blobs/${sha256(blob)}`)
+    const got = await ask(registry, 'GET', `/v2/${repository}/blobs/${sha256(blob)}`)
     expect(got.text).toBe(blob.toString())
   }
 }
