@@ -83,6 +83,19 @@ describe('registry account, namespace, robot, token, grant, audit', () => {
     await logIn('team+ci', robot.stdout.trim())
   })
 
+  it('change passwords: anybody’s as administrator, one’s own with the one of now', async () => {
+    await addAccount('ayse', 'correct horse')
+    const words = ['registry', 'account', 'password', '--password-stdin', host]
+    const change = async (stdin: string, ...name: readonly string[]): Promise<number> =>
+      (await katman.runWith({ stdin }, ...words, ...name)).exitCode
+    expect(await change('battery staple\n', 'ayse')).toBe(0)
+    await logIn('ayse', 'battery staple')
+    expect(await change('another one\n')).toBe(1)
+    expect(await change('wrong one\nanother one\n')).toBe(1)
+    expect(await change('battery staple\nanother one\n')).toBe(0)
+    await logIn('ayse', 'another one')
+  })
+
   it('say what is wrong, and how to log in', async () => {
     expect(await katman.run('registry', 'account', 'rm', host, 'nobody')).toMatchObject({
       exitCode: 1,

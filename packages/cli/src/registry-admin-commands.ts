@@ -89,7 +89,13 @@ export const registryAdminCommands: readonly Command[] = [
     usage: '[OPTIONS] HOST [NAME]',
     summary: 'Change a password',
     count: { min: 1, max: 2 },
-    flags: defineFlags([passwordStdinFlag]),
+    flags: defineFlags([
+      {
+        name: 'password-stdin',
+        type: 'bool',
+        help: 'Take it from stdin; for your own account after a line\nwith the password of now',
+      },
+    ]),
     load: async () => ({ run: (await import('./registry/accounts.ts')).password }),
   }),
   defineCommand({

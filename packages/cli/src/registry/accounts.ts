@@ -116,14 +116,34 @@ export async function password(
     const self = await api.ask('GET', 'whoami')
     const name = given ?? cell(self['name'])
     const isOwn = name === self['name'] && self['has_password'] === true
-    const current = isOwn ? await ask(context, 'Current password: ') : undefined
-    const wanted = await newPassword(context, passwordStdin)
+    const { current, wanted } = passwordStdin
+      ? splitPasswords(await readStdin(standardInput(context)), isOwn)
+      : {
+          current: isOwn ? await ask(context, 'Current password: ') : undefined,
+          wanted: await newPassword(context, false),
+        }
     await api.ask('PUT', `accounts/${encodeURIComponent(name)}/password`, {
       password: wanted,
       ...(current === undefined ? {} : { current }),
     })
     context.stdout.write(`Password of ${name} changed\n`)
   })
+}
+
+/** Of one's own account the password of now stands on the line before. */
+function splitPasswords(
+  text: string,
+  isOwn: boolean,
+): { readonly current: string | undefined; readonly wanted: string } {
+  const lines = text.replace(/\r?\n$/, '').split(/\r?\n/)
+  const [current = '', wanted] = lines
+  if (!isOwn) return { current: undefined, wanted: lines.join('\n') }
+  if (wanted === undefined || lines.length > 2) {
+    throw new CommandFailure(
+      'to change your own password write two lines: the password of now, then the new one',
+    )
+  }
+  return { current, wanted }
 }
 
 async function newPassword(context: Context, isStdin: boolean): Promise<string> {

@@ -1,17 +1,22 @@
 import { isIPv6 } from 'node:net'
 
 const windowMs = 5 * 60_000
-const maxFailures = 20
+const usualMost = 20
 const maxClients = 10_000
 
-/** Counts wrong passwords by client: after 20 in five minutes it waits until they are over. */
+/** Counts attempts by client: after so many in five minutes (20, or what is said) it waits until they are over. */
 export class FailedLogins {
+  readonly #most: number
   readonly #clients = new Map<string, { readonly since: number; count: number }>()
+
+  constructor(most = usualMost) {
+    this.#most = most
+  }
 
   /** How long the client has to wait; undefined when it may try. */
   secondsToWait(client: string | undefined, now: number): number | undefined {
     const found = this.#clients.get(keyOf(client))
-    if (found === undefined || found.count < maxFailures) return undefined
+    if (found === undefined || found.count < this.#most) return undefined
     const left = found.since + windowMs - now
     return left > 0 ? left / 1000 : undefined
   }

@@ -9,8 +9,10 @@ import type { LoginOptions } from '../access-options.ts'
 import { findAccountBySubject } from '../account-store.ts'
 import { writeAudit } from '../audit-log.ts'
 import { createPerson } from '../create-person.ts'
+import { FailedLogins } from '../failed-logins.ts'
 import { isAccountName } from '../names.ts'
 import { createToken } from '../token-store.ts'
+import { tooMany } from '../too-many.ts'
 import { fitsClaims } from './claims.ts'
 import { donePage, failedPage } from './login-page.ts'
 import { beginLogin, loginSeconds, takeLogin } from './login-store.ts'
@@ -29,6 +31,7 @@ interface LoginFaceOptions {
 const cookieName = 'katman_login'
 const startPath = '/login'
 const callbackPath = '/login/callback'
+const maxBegunByClient = 200
 
 /**
  * `/login`: people log in at an OpenID Connect provider (authorisation code with PKCE) and get an access token of a few hours for
@@ -36,6 +39,7 @@ const callbackPath = '/login/callback'
  */
 export function createLoginFace(options: LoginFaceOptions): Face {
   const { login, database, transport, addressOf, now, warn } = options
+  const begun = new FailedLogins(maxBegunByClient)
   let provider: Promise<Configuration> | undefined
 
   async function connect(): Promise<Configuration> {
@@ -49,6 +53,10 @@ export function createLoginFace(options: LoginFaceOptions): Face {
   }
 
   async function begin(request: RegistryRequest): Promise<RegistryResponse> {
+    // One client must not take the room of all that begin.
+    const wait = begun.secondsToWait(request.client, now())
+    if (wait !== undefined) throw tooMany(wait)
+    begun.add(request.client, now())
     const client = await import('openid-client')
     const configuration = await connect()
     const redirectUri = `${addressOf(request)}${callbackPath}`
@@ -79,20 +87,20 @@ export function createLoginFace(options: LoginFaceOptions): Face {
 
   async function finish(request: RegistryRequest): Promise<RegistryResponse> {
     const secret = readCookie(request)
-    const begun = secret === undefined ? undefined : await takeLogin(database, secret, now())
-    if (begun === undefined)
+    const taken = secret === undefined ? undefined : await takeLogin(database, secret, now())
+    if (taken === undefined)
       return failedPage(400, 'This login did not begin here, or too long ago.')
     const client = await import('openid-client')
     const configuration = await connect()
-    const target = new URL(begun.redirectUri)
+    const target = new URL(taken.redirectUri)
     target.search = request.query.toString()
     let claims: Readonly<Record<string, unknown>>
     let subject: string
     try {
       const tokens = await client.authorizationCodeGrant(configuration, target, {
-        pkceCodeVerifier: begun.verifier,
-        expectedState: begun.state,
-        expectedNonce: begun.nonce,
+        pkceCodeVerifier: taken.verifier,
+        expectedState: taken.state,
+        expectedNonce: taken.nonce,
         idTokenExpected: true,
       })
       const said = tokens.claims()
