@@ -446,4 +446,22 @@ export function hubSuite(open: OpenDatabase): void {
       { actor: 'ada', action: 'repository.change', detail: 'private' },
     ])
   })
+
+  it('asks for the same right whether there is a repository or not', async () => {
+    await using hub = await openTestHub(open)
+    await hub.seed.repository('app')
+    const asked: unknown[] = []
+    const may = (need: Need): boolean => {
+      asked.push(need)
+      return false
+    }
+    for (const name of ['app', 'nothing']) {
+      const refused = hub.ask(`/v2/repositories/library/${name}/tags/`, { may })
+      await expect(refused).rejects.toThrow('denied')
+    }
+    expect(asked).toEqual([
+      { repository: 'library/app', actions: ['pull'] },
+      { repository: 'library/nothing', actions: ['pull'] },
+    ])
+  })
 }

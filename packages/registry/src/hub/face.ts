@@ -209,16 +209,19 @@ async function answerStar(name: string, call: Call): Promise<RegistryResponse> {
 }
 
 /**
- * A repository that the client may pull from. What it may not see answers as what is not there would: by the gate's challenge for
- * the name it asked for, then 404.
+ * A repository that the client may pull from. The gate is asked for the name that the client gave, so that it learns nothing from a
+ * refusal: what it may not see answers as what is not there.
  */
 async function enter(
   name: string,
   { database, admit }: Call,
 ): Promise<{ readonly repository: FoundRepository; readonly visitor: Visitor }> {
   if (!isRepositoryName(name)) throw objectNotFound(name)
+  const visitor = await admit({ repository: name, actions: ['pull'] })
   const repository = await findRepository(database, name)
-  const visitor = await admit({ repository: repository?.name ?? name, actions: ['pull'] })
   if (repository === undefined) throw objectNotFound(name)
+  const isSeen =
+    repository.name === name || visitor.may({ repository: repository.name, actions: ['pull'] })
+  if (!isSeen) throw objectNotFound(name)
   return { repository, visitor }
 }
