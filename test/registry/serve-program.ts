@@ -14,6 +14,8 @@ export interface ServeProcess extends AsyncDisposable {
   lines(): readonly LogLine[]
   /** Resolves with the first line that fits, also one that was there already. */
   line(fits: (line: LogLine) => boolean): Promise<LogLine>
+  /** Resolves with the first group of the pattern as soon as it stands on standard error. */
+  errorOutput(pattern: RegExp): Promise<string>
   readonly ended: Promise<Ended>
 }
 
@@ -38,7 +40,7 @@ export async function serve(
   options: RunOptions = {},
 ): Promise<ServeProcess> {
   const given = words.includes('--listen') ? words : ['--listen', '127.0.0.1:0', ...words]
-  const { child, ended, onLine, lines } = run(
+  const { child, ended, onLine, lines, errors } = run(
     given.includes('--open=false') ? given : [...given, '--open'],
     options,
   )
@@ -57,6 +59,15 @@ export async function serve(
     url: /https?:\/\/[^ ,]+/.exec(String(listening['message']))?.[0] ?? '',
     lines,
     line,
+    errorOutput: (pattern) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          const found = pattern.exec(errors())?.[1]
+          if (found !== undefined) resolve(found)
+        }
+        child.stderr.on('data', look)
+        look()
+      }),
     ended,
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
@@ -87,6 +98,7 @@ function run(
   readonly ended: Promise<Ended>
   readonly onLine: (listener: (line: LogLine) => void) => void
   readonly lines: () => readonly LogLine[]
+  readonly errors: () => string
 } {
   const command = [process.execPath, program, 'registry', 'serve', ...words]
   const [file = '', ...rest] =
@@ -114,5 +126,6 @@ function run(
     ended,
     onLine: (listener) => void listeners.push(listener),
     lines: () => found,
+    errors: () => stderr,
   }
 }

@@ -60,6 +60,19 @@ describe('katman registry serve', () => {
     })
   })
 
+  it('names the account in the log, and never what it showed', async () => {
+    await withFolder(async (folder) => {
+      await using server = await serve(['--data', folder, '--open=false'])
+      const token = await server.errorOutput(/token {2}(\S+)\n/)
+      const authorization = `Basic ${Buffer.from(`admin:${token}`).toString('base64')}`
+      const headers = { authorization, 'x-request-id': 'named' }
+      await fetch(`${server.url}/v2/_catalog`, { headers })
+      const line = await server.line(({ id }) => id === 'named')
+      expect(line).toMatchObject({ account: 'admin' })
+      expect(JSON.stringify(server.lines())).not.toContain(token)
+    })
+  })
+
   it('asks for credentials unless it is open', async () => {
     await withFolder(async (folder) => {
       await using server = await serve(['--data', folder, '--open=false'])
@@ -86,6 +99,30 @@ describe('katman registry serve', () => {
       )
       expect(metrics).toContain('katman_registry_threads 2\n')
       for (const agent of agents) agent.destroy()
+    })
+  })
+
+  it('goes on with an upload in whichever thread the next request comes to', async () => {
+    await withFolder(async (folder) => {
+      await using server = await serve(['--data', folder, '--threads', '2'])
+      const parts = Array.from({ length: 6 }, () => randomBytes(200_000))
+      for (let round = 0; round < 5; round++) {
+        const begun = await fetch(`${server.url}/v2/team/app/blobs/uploads/`, { method: 'POST' })
+        let target = begun.headers.get('location') ?? ''
+        for (const part of parts) {
+          // A connection each: the kernel chooses the thread.
+          const sent = await send(server.url + target, 'PATCH', part)
+          expect(sent.status).toBe(202)
+          target = sent.location
+        }
+        const whole = Buffer.concat(parts)
+        const end = `${target}?digest=${digestOf(whole)}`
+        expect((await send(server.url + end, 'PUT', Buffer.alloc(0))).status).toBe(201)
+      }
+      const threads = requests(server.lines())
+        .filter(({ method }) => method === 'PATCH')
+        .map(({ id }) => String(id).split('-')[0])
+      expect(new Set(threads).size).toBe(2)
     })
   })
 
@@ -341,6 +378,23 @@ function get(url: string, options: https.RequestOptions): Promise<number | undef
       response.resume()
       response.on('end', () => resolve(response.statusCode))
     }).on('error', reject)
+  })
+}
+
+function send(
+  url: string,
+  method: string,
+  body: Buffer,
+): Promise<{ readonly status: number | undefined; readonly location: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-length': body.byteLength, connection: 'close' }
+    const request = http.request(url, { method, headers, agent: false }, (response) => {
+      response.resume()
+      const { location = '' } = response.headers
+      response.on('end', () => resolve({ status: response.statusCode, location }))
+    })
+    request.on('error', reject)
+    request.end(body)
   })
 }
 
