@@ -2,6 +2,7 @@ import { artifactCommands } from './artifact-commands.ts'
 import { type Command, type CommandGroup, defineCommand } from './command.ts'
 import { manifestCommands } from './manifest-commands.ts'
 import { platformsFlag } from './platform-list.ts'
+import { registryCleanupCommands, registryCleanupGroups } from './registry-cleanup-commands.ts'
 import { registryAdminCommands, registryAdminGroups } from './registry-admin-commands.ts'
 import { registryCommands } from './registry-commands.ts'
 import { registryProxyCommands, registryProxyGroups } from './registry-proxy-commands.ts'
@@ -27,6 +28,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { path: ['buildx', 'imagetools'], summary: 'Work on images in registries' },
   { path: ['registry'], summary: 'Serve and manage a registry' },
   ...registryAdminGroups,
+  ...registryCleanupGroups,
   ...registryProxyGroups,
   ...registryWebhookGroups,
   { path: ['system'], summary: 'Manage the store' },
@@ -349,6 +351,7 @@ export const commands: readonly Command[] = [
   ...signCommands,
   ...registryCommands,
   ...registryAdminCommands,
+  ...registryCleanupCommands,
   ...registryProxyCommands,
   ...registryWebhookCommands,
   defineCommand({

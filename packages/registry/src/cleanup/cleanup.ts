@@ -4,6 +4,7 @@ import { type Cleaner, type CleanupTimes, defaultTimes } from './cleaner.ts'
 import type { CleanupOptions } from './cleanup-options.ts'
 import { createDeletedListener } from './deleted.ts'
 import { createCleanupFace } from './face.ts'
+import { guardUploads } from './guard-uploads.ts'
 import { refuseMovedTags } from './immutable-tags.ts'
 import { createCleanupJobs } from './job-kinds.ts'
 import { createReviewListener } from './review-listener.ts'
@@ -48,6 +49,7 @@ export function openCleanup({ database, core, now, warn, options: all }: Foundat
       createDeletedListener(times),
       createReviewListener(times),
     ],
+    wrap: { guardGate: (gate) => guardUploads(database, gate), guardAnswers: (handle) => handle },
     faces: [createCleanupFace(cleaner, store)],
     jobs: createCleanupJobs(cleaner, periods, warn),
   }

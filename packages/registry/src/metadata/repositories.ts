@@ -43,7 +43,7 @@ export async function listRepositoryNames(
 }
 
 /** The first part of a name; `library` for a name of one part, as on Docker Hub. */
-function namespaceOf(name: string): string {
+export function namespaceOf(name: string): string {
   const slash = name.indexOf('/')
   return slash === -1 ? 'library' : name.slice(0, slash)
 }
