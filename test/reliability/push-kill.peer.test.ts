@@ -75,7 +75,7 @@ describePeers('a push that is killed or cut', ['docker-registry', 'skopeo'], () 
   })
 
   it('to a registry that keeps what it got sends each byte about once', async () => {
-    const storage = await openFolderStorage(path.join(folder, 'registry'))
+    await using storage = await openFolderStorage(path.join(folder, 'registry'))
     const registry = await serveRegistry({ storage })
     await using proxy = await startCountingProxy(registry.host)
     let killed = 0

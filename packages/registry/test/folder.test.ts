@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Digest, mediaTypes } from '@katman/oci'
 import { describe, expect, it } from 'vitest'
@@ -149,6 +149,25 @@ describe('openFolderStorage', () => {
     for (const session of sessions) expect((await registry.send('GET', session)).status).toBe(404)
     const left = (young.headers.get('location') ?? '').replace('/v2/', '')
     expect((await registry.send('GET', left)).status).toBe(204)
+  })
+
+  it('lets a client begin again when a power cut took bytes of its upload', async () => {
+    await using root = await createRoot()
+    await using registry = await startRegistry('memory', {
+      storage: await openFolderStorage(root.path),
+    })
+    const content = Buffer.alloc(300_000, 'content')
+    for (const request of ['PATCH', 'PUT'] as const) {
+      const session = (await begin(registry.url)).replace('/v2/', '')
+      await registry.send('PATCH', session, { body: content.subarray(0, 200_000) })
+      const [key = ''] = await readdir(path.join(root.path, 'objects/incoming'))
+      await truncate(path.join(root.path, 'objects/incoming', key), 150_000)
+      const target = request === 'PUT' ? `${session}?digest=${digestOf(content)}` : session
+      const response = await registry.send(request, target, { body: content.subarray(200_000) })
+      expect([response.status, await codesOf(response)]).toEqual([404, ['BLOB_UPLOAD_UNKNOWN']])
+      expect((await registry.send('GET', session)).status).toBe(404)
+      expect(await objectsIn(root.path)).toEqual([])
+    }
   })
 
   it('keeps one copy of what is pushed or mounted to many repositories', async () => {

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { type Digest, digestAlgorithm, type DigestAlgorithm, parseDigest } from '@katman/oci'
+import {
+  type Digest,
+  digestAlgorithm,
+  type DigestAlgorithm,
+  isKatmanError,
+  parseDigest,
+} from '@katman/oci'
 import type { Visitor } from '../access.ts'
 import { readLength, type RegistryRequest, type RegistryResponse } from '../http.ts'
 import { addUpload, findUpload, type UploadRow } from '../metadata/uploads.ts'
@@ -157,10 +163,17 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
         checkPosition(request, row)
         const live = uploads.of(row, algorithm)
         const body = new IncomingBody(request.body)
-        const grown = await appendBody(context, row, body, live, holder)
-        return digest === undefined
-          ? { status: 202, headers: sessionHeaders(grown) }
-          : commit(grown, digest, { ...asked, at: now() })
+        try {
+          const grown = await appendBody(context, row, body, live, holder)
+          return digest === undefined
+            ? { status: 202, headers: sessionHeaders(grown) }
+            : await commit(grown, digest, { ...asked, at: now() })
+        } catch (error) {
+          if (!isKatmanError(error, 'OBJECT_LOST')) throw error
+          // Its bytes are gone, so nobody can go on with it: the client begins again.
+          await discard(await find())
+          throw unknownUpload()
+        }
       })
     },
   }

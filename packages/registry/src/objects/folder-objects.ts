@@ -33,8 +33,11 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
       return { key, size: 0, detail: {} }
     },
     async append(upload, bytes) {
-      const handle = await open(unfinished(upload.key), 'r+')
+      const handle = await ifThere(open(unfinished(upload.key), 'r+'))
+      if (handle === undefined) throw lost(upload)
       try {
+        // Less than was written down: the machine was switched off meanwhile.
+        if ((await handle.stat()).size < upload.size) throw lost(upload)
         const writer = new FileWriter(handle, upload.size, pool)
         let failure: unknown
         try {
