@@ -113,6 +113,31 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
       expect(await dropOldTokens(database, 101 + day)).toBe(1)
     })
 
+    it('have so many tokens at the most', async () => {
+      await using database = await openTables()
+      const { id } = await database.transaction((tx) =>
+        createAccount(tx, { name: 'ayse', kind: 'person' }, 1),
+      )
+      await database.transaction(async (tx) => {
+        for (const kind of ['refresh', 'personal'] as const) {
+          for (let at = 0; at < (kind === 'refresh' ? 100 : 1000); at += 1) {
+            await createToken(tx, { accountID: id, kind, name: `${kind} ${at}` }, at)
+          }
+        }
+      })
+      const left = async (kind: string): Promise<unknown> =>
+        database.get(
+          'SELECT count(*) AS count, min(created_at) AS oldest FROM access_tokens WHERE kind = ?',
+          [kind],
+        )
+      await createToken(database, { accountID: id, kind: 'refresh', name: 'one more' }, 1000)
+      expect(await left('refresh')).toEqual({ count: 100, oldest: 1 })
+      await expect(
+        createToken(database, { accountID: id, kind: 'personal', name: 'one more' }, 1000),
+      ).rejects.toMatchObject({ status: 409 })
+      expect(await left('personal')).toEqual({ count: 1000, oldest: 0 })
+    })
+
     it('have rights by role, by grant and as everybody', async () => {
       await using database = await openTables()
       let now = 1

@@ -1,4 +1,5 @@
 import type { Queries, Transaction } from '../database/database.ts'
+import { Refusal } from '../refusal.ts'
 import { bumpGeneration } from './generation.ts'
 import type { Scope } from './rights.ts'
 import { hashSecretToken, makeID, makeSecretToken } from './secret-token.ts'
@@ -41,14 +42,22 @@ interface TokenRow {
   readonly last_used_at: number | null
 }
 
+/** How many tokens of one kind an account has at the most. */
+const maxTokens = { personal: 1000, login: 100, refresh: 100 }
+
 const columns = 'id, account_id, kind, name, scopes, created_at, expires_at, last_used_at'
 
-/** Makes a token. Its text is shown here and never again. */
+/**
+ * Makes a token. Its text is shown here and never again.
+ *
+ * @throws Refusal 409 when a person or a robot has a thousand.
+ */
 export async function createToken(
   transaction: Queries,
   token: NewToken,
   now: number,
 ): Promise<{ readonly id: string; readonly secret: string }> {
+  await makeRoom(transaction, token)
   const [id, secret] = [makeID(), makeSecretToken()]
   await transaction.run(
     `INSERT INTO access_tokens (id, account_id, kind, name, hash, scopes, parent, created_at, expires_at)
@@ -66,6 +75,23 @@ export async function createToken(
     ],
   )
   return { id, secret }
+}
+
+/** What clients get by themselves drives out the oldest of its kind; what people make they also take away. */
+async function makeRoom(transaction: Queries, { accountID, kind }: NewToken): Promise<void> {
+  const most = maxTokens[kind]
+  const rows = await transaction.all<{ readonly id: string }>(
+    `SELECT id FROM access_tokens WHERE account_id = ? AND kind = ?
+     ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?`,
+    [accountID, kind, most, most - 1],
+  )
+  if (rows.length === 0) return
+  if (kind === 'personal') {
+    throw new Refusal(409, 'CONFLICT', `the account has ${most} tokens: revoke some first`)
+  }
+  for (const { id } of rows) {
+    await transaction.run('DELETE FROM access_tokens WHERE id = ?', [id])
+  }
 }
 
 /** By its text; undefined when there is none, or it is over. */
