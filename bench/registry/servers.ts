@@ -71,7 +71,7 @@ export async function startServer(kind: ServerKind, options: StartOptions): Prom
 
 export function versionOf(kind: ServerKind): string {
   if (kind === 'katman')
-    return `katman ${output(process.execPath, katmanProgram(), '--version')} on Node ${process.version}`
+    return `${output(process.execPath, katmanProgram(), '--version')} on Node ${process.version}`
   return `docker-registry ${output('dpkg-query', '-W', '-f', '${Version}', 'docker-registry')}`
 }
 
