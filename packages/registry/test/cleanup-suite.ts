@@ -170,6 +170,22 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       const young = { ...world.cleaner, options: { ...world.cleaner.options, orphanMs: dayMs } }
       expect(await findOrphans(young)).toBe(0)
     })
+
+    it('deletes no object of an upload that is about to become a blob', async () => {
+      await using world = await openWorld(open, { orphanMs: -Date.now() * 2 })
+      await world.upload('team/app', 'known')
+      const { objects } = world.cleaner
+      const upload = await objects.begin('abc')
+      await objects.finish(upload)
+      await world.database.run(
+        `INSERT INTO uploads (id, repository, size, state, epoch, busy_until, started_at, updated_at)
+         VALUES ('1', 'team/app', 0, ?, 1, 0, 0, 0)`,
+        [JSON.stringify(upload)],
+      )
+      expect(await findOrphans(world.cleaner)).toBe(0)
+      await world.database.run('DELETE FROM uploads')
+      expect(await findOrphans(world.cleaner)).toBe(1)
+    })
   })
 
   describe(`immutable tags on ${engine}`, () => {

@@ -4,6 +4,9 @@ import { queueDeletion } from './blob-review.ts'
 /** As many as S3 takes in one request. */
 const batchSize = 1000
 
+const findUser = `SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM blobs WHERE object_key = ?)
+  OR EXISTS (SELECT 1 FROM uploads WHERE state LIKE ?)`
+
 /** Deletes the objects that no row names any more. How many that were. A crash leaves them queued. */
 export async function deleteObjects(cleaner: Cleaner, signal?: AbortSignal): Promise<number> {
   const { database, objects } = cleaner
@@ -29,7 +32,7 @@ export async function deleteObjects(cleaner: Cleaner, signal?: AbortSignal): Pro
 
 /**
  * Queues the objects that are in the store and unknown to the database: what a crash left between the two. Young ones may be an
- * upload that is just being finished.
+ * upload that is just being finished, and so may one that an upload names: S3 dates an object back to when its upload began.
  */
 export async function findOrphans(cleaner: Cleaner, signal?: AbortSignal): Promise<number> {
   const { database, objects, options } = cleaner
@@ -38,10 +41,8 @@ export async function findOrphans(cleaner: Cleaner, signal?: AbortSignal): Promi
   for await (const { key, modifiedAt } of objects.list()) {
     signal?.throwIfAborted()
     if (modifiedAt >= before) continue
-    if (
-      (await database.get('SELECT 1 AS one FROM blobs WHERE object_key = ?', [key])) !== undefined
-    )
-      continue
+    // In one question: an upload becomes a blob in one step.
+    if ((await database.get(findUser, [key, `%"key":"${key}"%`])) !== undefined) continue
     await database.transaction((transaction) => queueDeletion(transaction, key, cleaner.now()))
     total += 1
   }
