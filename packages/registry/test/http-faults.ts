@@ -1,8 +1,16 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What happens to one request. `silent`: no answer ever. `cutAfter`: the answer breaks off after so many bytes. */
-type Fault = 'pass' | 'silent' | { readonly status: number } | { readonly cutAfter: number }
+/**
+ * What happens to one request. `silent`: no answer ever. `cutAfter`: the answer breaks off after so many bytes. `delayMs`: it is
+ * passed on so much later.
+ */
+type Fault =
+  | 'pass'
+  | 'silent'
+  | { readonly status: number }
+  | { readonly cutAfter: number }
+  | { readonly delayMs: number }
 
 /** An HTTP server that passes everything on to another one, but for what a test wants to go wrong. */
 export interface FaultyServer extends AsyncDisposable {
@@ -22,6 +30,10 @@ export async function startFaultyServer(target: number): Promise<FaultyServer> {
       incoming.resume()
     } else if (fault === 'pass') {
       pass(incoming, outgoing, target, Number.POSITIVE_INFINITY)
+    } else if ('delayMs' in fault) {
+      setTimeout(() => {
+        pass(incoming, outgoing, target, Number.POSITIVE_INFINITY)
+      }, fault.delayMs)
     } else if ('cutAfter' in fault) {
       pass(incoming, outgoing, target, fault.cutAfter)
     } else {

@@ -50,15 +50,20 @@ describePeers('openS3Objects', s3Servers, () => {
 
     it('goes on after it was read', async () => {
       const store = await open()
-      const bytes = randomBytes(13 * mebibyte)
+      const bytes = randomBytes(20 * mebibyte)
       let upload = await store.begin(key)
       upload = (await store.append(upload, piecesOf(bytes.subarray(0, 12 * mebibyte)))).upload
       expect(sha256(await bytesOf(store.readUpload(copyOf(upload))))).toBe(
         sha256(bytes.subarray(0, 12 * mebibyte)),
       )
-      const step = await store.append(copyOf(upload), piecesOf(bytes.subarray(12 * mebibyte)))
-      expect(step.failure).toBeUndefined()
-      await store.finish(copyOf(step.upload))
+      for (const end of [12.5, 13, 20]) {
+        const rest = bytes.subarray(upload.size, end * mebibyte)
+        const step = await store.append(copyOf(upload), piecesOf(rest))
+        expect(step.failure).toBeUndefined()
+        upload = copyOf(step.upload)
+        await bytesOf(store.readUpload(upload))
+      }
+      await store.finish(upload)
       expect(await hashOf(store, bytes.length)).toBe(sha256(bytes))
     })
 
@@ -76,7 +81,7 @@ describePeers('openS3Objects', s3Servers, () => {
 
     it('keeps what was stored when the server goes away, and goes on later', async () => {
       await withFaults(async (store, faulty) => {
-        const bytes = randomBytes(30 * mebibyte)
+        const bytes = randomBytes(24 * mebibyte)
         const begun = await store.append(
           await store.begin(key),
           piecesOf(bytes.subarray(0, 2 * mebibyte)),
@@ -85,11 +90,11 @@ describePeers('openS3Objects', s3Servers, () => {
           path.includes('partNumber=3') || path.includes('/tails/') ? { status: 503 } : 'pass'
         const cut = await store.append(begun.upload, piecesOf(bytes.subarray(2 * mebibyte)))
         expect(cut.failure).toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
-        expect(cut.upload.size).toBe(16 * mebibyte)
+        expect(cut.upload.size).toBe(10 * mebibyte)
         faulty.decide = () => ({ status: 503 })
         const again = await store.append(
           copyOf(cut.upload),
-          piecesOf(bytes.subarray(16 * mebibyte)),
+          piecesOf(bytes.subarray(10 * mebibyte)),
         )
         expect(again.failure).toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
         expect(again.upload.size).toBe(cut.upload.size)
@@ -97,7 +102,7 @@ describePeers('openS3Objects', s3Servers, () => {
           code: 'STORAGE_UNAVAILABLE',
         })
         faulty.decide = () => 'pass'
-        const rest = await store.append(again.upload, piecesOf(bytes.subarray(16 * mebibyte)))
+        const rest = await store.append(again.upload, piecesOf(bytes.subarray(10 * mebibyte)))
         expect(rest.failure).toBeUndefined()
         await store.finish(rest.upload)
         expect(await hashOf(store, bytes.length)).toBe(sha256(bytes))
@@ -132,6 +137,17 @@ describePeers('openS3Objects', s3Servers, () => {
         await expect(hashOf(store, bytes.length)).rejects.toMatchObject({
           code: 'STORAGE_UNAVAILABLE',
         })
+      })
+    })
+
+    it('waits for a server that takes long to put the parts together', async () => {
+      await withFaults(async (store, faulty) => {
+        const bytes = randomBytes(9 * mebibyte)
+        const { upload } = await store.append(await store.begin(key), piecesOf(bytes))
+        faulty.decide = (_method, path) => (isCompletion(path) ? { delayMs: 1500 } : 'pass')
+        await store.finish(upload)
+        expect(faulty.requests.filter(isCompletion)).toHaveLength(1)
+        expect(await hashOf(store, bytes.length)).toBe(sha256(bytes))
       })
     })
 
@@ -176,6 +192,10 @@ describePeers('openS3Objects', s3Servers, () => {
     }
   })
 })
+
+function isCompletion(line: string): boolean {
+  return line.includes('uploadId=') && !line.includes('partNumber=') && !line.includes('ListParts')
+}
 
 /** All that a bucket has, with what no store lists. */
 async function namesIn(faulty: FaultyServer, url: string): Promise<readonly string[]> {

@@ -10,10 +10,14 @@ type Library = typeof import('@aws-sdk/client-s3')
 /** A part that was stored, by what the server calls it. */
 export type PartTag = string
 
+const patienceMs = 15 * 60_000
+
 /** The requests to one bucket. Each is tried again a few times before it fails with a coded error. */
 export class S3Bucket {
   readonly #library: Library
   readonly #client: S3Client
+  /** For what a server may do for minutes before it answers: to put many parts together. */
+  readonly #patientClient: S3Client
   readonly #settings: S3Settings
   /** For links that lead clients to another address. */
   #linkClient: S3Client | undefined
@@ -21,6 +25,8 @@ export class S3Bucket {
   constructor(library: Library, settings: S3Settings) {
     this.#library = library
     this.#client = createClient(library, settings, settings.endpoint)
+    const timeoutMs = Math.max(settings.timeoutMs, patienceMs)
+    this.#patientClient = createClient(library, { ...settings, timeoutMs }, settings.endpoint)
     this.#settings = settings
   }
 
@@ -164,7 +170,7 @@ export class S3Bucket {
       CopySource: encodeURI(`${bucket}/${prefix}${name}`),
       CopySourceRange: `bytes=${start}-${end - 1}`,
     })
-    return unquote((await guard(this.#client.send(copy))).CopyPartResult?.ETag)
+    return unquote((await guard(this.#patientClient.send(copy))).CopyPartResult?.ETag)
   }
 
   /** False when there is no such upload (any more), or one of its parts is not the one we stored. */
@@ -176,7 +182,7 @@ export class S3Bucket {
         Parts: parts.map((tag, at) => ({ ETag: `"${tag}"`, PartNumber: at + 1 })),
       },
     })
-    return (await orMissing(this.#client.send(complete))) !== undefined
+    return (await orMissing(this.#patientClient.send(complete))) !== undefined
   }
 
   async abortParts(name: string, id: string): Promise<void> {

@@ -1,10 +1,9 @@
-import { lost, type PartTag, type S3Bucket } from './s3-bucket.ts'
-import { isPartAlready, leastPartBytes, partBytes } from './s3-parts.ts'
+import type { PartTag, S3Bucket } from './s3-bucket.ts'
+import { isPartAlready, partBytes } from './s3-parts.ts'
+import { reopenParts } from './s3-reopen.ts'
 
 /** So many parts are on their way at once, beside the one that is gathered. */
 const inFlightAtMost = 2
-/** How much the server copies into one part; it could be five times that. */
-const copyBytes = 1024 * 1024 * 1024
 
 interface Beginning {
   readonly id: string | undefined
@@ -19,8 +18,6 @@ export class PartWriter {
   readonly #bucket: S3Bucket
   readonly #name: string
   readonly #beginning: Beginning
-  /** How much was stored before, with the tail. */
-  readonly #sizeBefore: number
   #id: string | undefined
   #isOpen = false
   #tags: PartTag[]
@@ -34,7 +31,6 @@ export class PartWriter {
     this.#bucket = bucket
     this.#name = name
     this.#beginning = beginning
-    this.#sizeBefore = sizeBefore
     this.#id = beginning.id
     this.#tags = [...beginning.parts]
     this.#size = sizeBefore - beginning.tail.size
@@ -132,31 +128,12 @@ export class PartWriter {
     let id = this.#id ?? (await this.#bucket.beginParts(this.#name))
     // Asked once, and first: a server that has no such upload may hang up while a part is still sent.
     if (!this.#isOpen && this.#id !== undefined && !(await this.#bucket.hasParts(this.#name, id))) {
-      id = await this.#reopen()
+      const again = await reopenParts(this.#bucket, this.#name, this.#size)
+      id = again.id
+      this.#tags = again.tags
     }
     this.#isOpen = true
     this.#id = id
-    return id
-  }
-
-  /** The upload was finished, to read it, and now goes on: its object becomes the first parts of another. */
-  async #reopen(): Promise<string> {
-    if ((await this.#bucket.sizeOf(this.#name)) !== this.#sizeBefore) throw lost(this.#name)
-    const id = await this.#bucket.beginParts(this.#name)
-    const tags: PartTag[] = []
-    try {
-      for (let start = 0; start < this.#size;) {
-        // The last one takes along what would be too little for a part.
-        const left = this.#size - start
-        const end = left < copyBytes + leastPartBytes ? this.#size : start + copyBytes
-        tags.push(await this.#bucket.copyPart(this.#name, id, tags.length + 1, { start, end }))
-        start = end
-      }
-    } catch (error) {
-      await this.#bucket.abortParts(this.#name, id).catch(() => undefined)
-      throw error
-    }
-    this.#tags = tags
     return id
   }
 

@@ -8,8 +8,8 @@ const mebibyte = 1024 * 1024
  * parts that S3 allows hold more than a terabyte.
  */
 export function partBytes(number: number): number {
-  if (number <= 1500) return 8 * mebibyte
-  if (number <= 2500) return 16 * mebibyte
+  if (number <= 2000) return leastPartBytes
+  if (number <= 3000) return 16 * mebibyte
   if (number <= 5000) return 64 * mebibyte
   return 192 * mebibyte
 }

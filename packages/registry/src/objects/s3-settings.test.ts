@@ -60,8 +60,8 @@ describe('partBytes', () => {
     const sum = (numbers: readonly number[]) => numbers.reduce((one, other) => one + other, 0)
     expect(sum(sizes)).toBeGreaterThan(1e12)
     // Two on their way, one that is gathered.
-    expect(3 * partBytes(1200)).toBeLessThanOrEqual(32 * 1024 * 1024)
-    expect(sum(sizes.slice(0, 1200))).toBeGreaterThan(10e9)
+    expect(3 * partBytes(2000)).toBeLessThanOrEqual(16 * 1024 * 1024)
+    expect(sum(sizes.slice(0, 2000))).toBeGreaterThan(10e9)
     // Pieces that are just large enough use up no more than 4,000 parts.
     expect(4000 * 5 * 1024 * 1024 + sum(sizes.slice(4000))).toBeGreaterThan(1e12)
   })

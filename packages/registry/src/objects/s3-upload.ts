@@ -3,6 +3,7 @@ import { isKatmanError } from '@katman/oci'
 import type { ObjectUpload } from '../object-store.ts'
 import { lost, type PartTag, type S3Bucket } from './s3-bucket.ts'
 import { PartWriter } from './s3-part-writer.ts'
+import { reopenParts } from './s3-reopen.ts'
 import type { RecentTails } from './s3-tails.ts'
 
 /** A tail up to here is part of the state itself. */
@@ -115,11 +116,20 @@ export class S3Upload {
       await this.#bucket.put(this.#name, last)
       return true
     }
-    if (last.byteLength === 0) return this.#bucket.finishParts(this.#name, id, parts)
-    // Asked first: a server that has no such upload may hang up while the part is still sent.
-    if (!(await this.#bucket.hasParts(this.#name, id))) return false
-    const tag = await this.#bucket.putPart(this.#name, id, parts.length + 1, last)
-    return this.#bucket.finishParts(this.#name, id, [...parts, tag])
+    // Asked first: a server that has no such upload may hang up while a part is still sent.
+    if (await this.#bucket.hasParts(this.#name, id)) return this.#completeParts(id, parts, last)
+    // Finished by an earlier try; or to be read, and gone on with since.
+    if ((await this.#bucket.sizeOf(this.#name)) === this.#upload.size) return true
+    const again = await reopenParts(this.#bucket, this.#name, this.#upload.size - last.byteLength)
+    return this.#completeParts(again.id, again.tags, last)
+  }
+
+  async #completeParts(id: string, parts: readonly PartTag[], last: Uint8Array): Promise<boolean> {
+    const tags = [...parts]
+    if (last.byteLength > 0) {
+      tags.push(await this.#bucket.putPart(this.#name, id, parts.length + 1, last))
+    }
+    return this.#bucket.finishParts(this.#name, id, tags)
   }
 
   async #readTail(tail: Tail): Promise<Uint8Array> {
