@@ -101,8 +101,11 @@ export const authKinds: readonly AuthKind[] = [
 async function withAccounts(
   make: (administration: Administration) => Promise<Login>,
 ): Promise<AuthedRegistry> {
-  const server = await serveKatman(dataIn)
-  return { ...server, login: await make(await administer(server)) }
+  await using stack = new AsyncDisposableStack()
+  const server = stack.use(await serveKatman(dataIn))
+  const login = await make(await administer(server))
+  const all = stack.move()
+  return { host: server.host, login, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
 
 function dataIn(folder: string): readonly string[] {
