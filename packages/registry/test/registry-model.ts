@@ -29,6 +29,7 @@ const times: CleanupTimes = {
   condemnedMs,
   untaggedMs: 50,
   orphanMs: -Date.now() * 2,
+  uploadsMs: leaseMs,
 }
 
 /** One registry's content, on which several replicas and workers act. */
