@@ -185,6 +185,11 @@ describe('the administration API', () => {
       repository: 'tools/*',
       actions: ['admin'],
     })
+    await api.as('root', 'POST', 'grants', {
+      subject: { account: 'cem' },
+      repository: 'library/**',
+      actions: ['admin'],
+    })
     const id = (
       await api.as('root', 'POST', 'grants', {
         subject: { account: 'baris' },
@@ -245,6 +250,12 @@ describe('the administration API', () => {
         'POST',
         'grants',
         { subject: { account: 'cem' }, repository: '*/*', actions: ['pull'] },
+      ],
+      [
+        'cem',
+        'POST',
+        'grants',
+        { subject: { account: 'cem' }, repository: '**', actions: ['admin'] },
       ],
       ['baris', 'PUT', 'namespaces/ayse/members/baris', { role: 'owner' }],
       ['baris', 'DELETE', 'namespaces/ayse/members/ayse'],

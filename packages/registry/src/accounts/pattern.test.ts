@@ -53,6 +53,8 @@ describe('patterns of repositories', () => {
       ['team/**', 'team/*', true],
       ['team/**', 'team/a/**', true],
       ['team/**', '**', false],
+      ['library/**', '**', false],
+      ['*/**', '**', false],
       ['team/*', 'team/**', false],
       ['team/*', 'team/a', true],
       ['team/*', 'team/a*', true],

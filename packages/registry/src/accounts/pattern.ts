@@ -30,6 +30,8 @@ export function matches(pattern: Pattern, repository: string): boolean {
 /** Whether `outer` is for everything that `inner` is for. False where that is not plain to see. */
 export function covers(outer: Pattern, inner: Pattern): boolean {
   if (outer === '**' || outer === inner) return true
+  // It is in no namespace, not even in `library`.
+  if (inner === '**') return false
   if (!inner.includes('*')) return matches(outer, inner)
   const [wanted, parts] = [inLibrary(outer).split('/'), inLibrary(inner).split('/')]
   const isDeep = wanted.at(-1) === '**'
