@@ -40,6 +40,8 @@ const methods: Readonly<Record<Route['kind'], readonly string[]>> = {
   referrers: ['GET'],
 }
 
+const momentMs = 1000
+
 /** The distribution API (distribution-spec 1.1 and what its main branch adds) for whatever listens. */
 export function createRegistry(options: CreateRegistryOptions): Registry {
   const { faces = [], gate = openGate, pullThrough } = options
@@ -68,10 +70,22 @@ export function createRegistry(options: CreateRegistryOptions): Registry {
     const visitor = await gate.admit(request, needOf(route, request.method, request.query))
     const before = await pullThrough?.before(request, route)
     if (before?.response !== undefined) return before.response
-    const asked = { actor: visitor.account, at: now() }
+    const asked = askedBy(visitor)
     const response = await answerRoute(request, route, visitor, asked)
     if (before?.headers === undefined) return response
     return { ...response, headers: { ...response.headers, ...before.headers } }
+  }
+
+  /** A body may take hours, and a right may be taken away meanwhile. What took no time is not asked about twice. */
+  function askedBy(visitor: Visitor): Asked {
+    const at = now()
+    return {
+      actor: visitor.account,
+      at,
+      async admitAgain() {
+        if (now() - at > momentMs) await visitor.admitAgain?.()
+      },
+    }
   }
 
   async function answerRoute(

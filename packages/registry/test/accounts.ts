@@ -24,6 +24,8 @@ export interface Asking {
   readonly authorization?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | object
+  /** Called when the body has arrived up to its last byte. */
+  readonly beforeEnd?: () => Promise<void>
   readonly client?: string
 }
 
@@ -51,7 +53,7 @@ export async function openAccountsRegistry(
     async ask(
       method,
       target,
-      { authorization, headers = {}, body = '', client = '192.0.2.1' } = {},
+      { authorization, headers = {}, body = '', beforeEnd, client = '192.0.2.1' } = {},
     ) {
       const url = new URL(target, 'http://registry.test')
       const all: Record<string, string> = {
@@ -67,6 +69,7 @@ export async function openAccountsRegistry(
         header: (name) => all[name],
         body: (async function* once(): AsyncGenerator<Uint8Array> {
           yield bytes
+          await beforeEnd?.()
         })(),
         client,
       })

@@ -64,6 +64,16 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
     return { ...holder, scopes: token?.scopes ?? claims.scopes, tokenID: tid, access }
   }
 
+  /** What was shown is not asked for again: a token may run out while a large blob is on its way. */
+  async function admitAgain(was: Identity, need: Need): Promise<void> {
+    const { account, tokenID } = was
+    const isRevoked = tokenID !== undefined && (await rights.token(tokenID)) === undefined
+    const is =
+      account === undefined ? { rights: await rights.anonymous() } : await rights.holder(account.id)
+    if (isRevoked || is === undefined || !(await mayEnter(database, { ...was, ...is }, need)))
+      throw denied()
+  }
+
   function challenge(request: RegistryRequest, need: Need, reason: string): Refusal {
     const scope = scopeOf(need)
     return new Refusal(401, 'UNAUTHORIZED', 'authentication required', {
@@ -87,12 +97,12 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
       if (identity === undefined) throw challenge(request, need, 'invalid_token')
       if (isAdmitted) {
         if (lacksSource(identity, need)) throw challenge(request, need, 'insufficient_scope')
-        return visitorOf(identity, need)
+        return { ...visitorOf(identity, need), admitAgain: () => admitAgain(identity, need) }
       }
       // A client with a signed token gets another one for the scope; one without needs credentials.
       if (identity.access !== undefined) throw challenge(request, need, 'insufficient_scope')
       if (identity.account === undefined) throw challenge(request, need, '')
-      throw new Refusal(403, 'DENIED', 'requested access to the resource is denied')
+      throw denied()
     },
     async handle(request) {
       if (request.path === tokenPath) return answerTokenRequest(request, options)
@@ -135,6 +145,10 @@ function visitorOf(identity: Identity, admitted: Need): AccountVisitor {
     // A list is one scope for all repositories; which of them are shown follows from the rights.
     maySee: (repository) => isAllowed(rights, scopes, repository, 'pull'),
   }
+}
+
+function denied(): Refusal {
+  return new Refusal(403, 'DENIED', 'requested access to the resource is denied')
 }
 
 function scopeOf(need: Need): string {

@@ -72,6 +72,8 @@ export function createContext(options: DistributionOptions): DistributionContext
 export interface Asked {
   readonly actor: string | undefined
   readonly at: number
+  /** Throws the refusal when they may no longer. Default: nobody could have taken it from them. */
+  readonly admitAgain?: () => Promise<void>
 }
 
 /** A repository inside the transaction that changes it. */
@@ -83,12 +85,13 @@ export interface Writing {
 }
 
 /** Changes a repository, which begins to exist with it. Nothing is changed when `work` rejects. */
-export function changeRepository<T>(
+export async function changeRepository<T>(
   context: DistributionContext,
   name: string,
-  { actor, at }: Asked,
+  { actor, at, admitAgain }: Asked,
   work: (writing: Writing) => Promise<T>,
 ): Promise<T> {
+  await admitAgain?.()
   return context.database.transaction(async (transaction) => {
     const { repository, isNew } = await ensureRepository(transaction, name, at)
     const tell = async (change: ChangeKind): Promise<void> => {
