@@ -356,6 +356,16 @@ describe('weaknesses of Harbor', () => {
     ]) {
       expect((await village.as('baris', 'GET', path)).text, path).not.toContain('ayse/secret')
     }
+    // Nor does a page lead to the next one by a name between them.
+    await village.push('baris', 'baris/app', 'v1')
+    await village.push('root', 'between/secret', 'v1')
+    await village.push('root', 'open/app', 'v1')
+    await village.registry.grant({ kind: 'anonymous' }, 'open/*', ['pull'])
+    const page = await village.as('baris', 'GET', '/v2/_catalog?n=1')
+    expect(page.document).toEqual({ repositories: ['baris/app'] })
+    expect(page.headers['link']).toBe('</v2/_catalog?n=1&last=baris%2Fapp>; rel="next"')
+    const next = await village.as('baris', 'GET', '/v2/_catalog?n=1&last=baris/app')
+    expect(next.document).toEqual({ repositories: ['open/app'] })
   })
 
   it('CVE-2022-31666 to 31671: what belongs to others is not there', async () => {

@@ -3,7 +3,7 @@ import { listRepositoryNames } from '../metadata/repositories.ts'
 import type { DistributionContext } from './context.ts'
 import { linkToNext, readPage } from './page.ts'
 
-/** So many names are looked at for one page; who may see few of very many gets short pages. */
+/** So many names are looked at for one page that has any; who may see few of very many gets short pages. */
 const maxLookedAt = 20_000
 
 /** `GET /v2/_catalog`: what the client may see, sorted, `n` at a time after `last`. */
@@ -17,15 +17,18 @@ export async function listRepositories(
   let at = last
   for (let lookedAt = 0; count > 0;) {
     const batch = await listRepositoryNames(database, { last: at, limit: limits.pageEntries })
-    for (const name of batch) {
-      if (repositories.length === count && maySee(name))
-        return json(200, { repositories }, linkToNext(request, count, at))
-      at = name
-      if (repositories.length < count && maySee(name)) repositories.push(name)
+    // Only a name that was shown may lead to the next page: the others are nobody's business.
+    const shown = repositories.at(-1)
+    if (shown !== undefined && batch.length > 0 && lookedAt >= maxLookedAt)
+      return json(200, { repositories }, linkToNext(request, count, shown))
+    for (const name of batch.filter((each) => maySee(each))) {
+      if (repositories.length === count)
+        return json(200, { repositories }, linkToNext(request, count, repositories.at(-1) ?? ''))
+      repositories.push(name)
     }
     lookedAt += batch.length
+    at = batch.at(-1) ?? at
     if (batch.length < limits.pageEntries) break
-    if (lookedAt >= maxLookedAt) return json(200, { repositories }, linkToNext(request, count, at))
   }
   return json(200, { repositories })
 }
