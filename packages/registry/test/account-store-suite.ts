@@ -5,6 +5,7 @@ import {
   deleteAccount,
   findAccountBySubject,
   listAccounts,
+  setPassword,
 } from '../src/accounts/account-store.ts'
 import { cutAudit, queryAudit, writeAudit } from '../src/accounts/audit-log.ts'
 import { makeFirstRunToken } from '../src/accounts/first-run.ts'
@@ -33,6 +34,7 @@ import {
   createToken,
   deleteToken,
   dropOldTokens,
+  findToken,
   findTokenBySecret,
   listTokens,
 } from '../src/accounts/token-store.ts'
@@ -111,6 +113,47 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
       expect(await findTokenBySecret(database, child.secret, 2)).toBeUndefined()
       await createToken(database, { ...token, expiresAt: 100 }, 1)
       expect(await dropOldTokens(database, 101 + day)).toBe(1)
+    })
+
+    it('get no token that outlives the one by which they got it', async () => {
+      await using database = await openTables()
+      const { id } = await database.transaction((tx) =>
+        createAccount(tx, { name: 'ayse', kind: 'person' }, 1),
+      )
+      const token = { accountID: id, kind: 'login', name: 'login' } as const
+      const make = (
+        more: object,
+        now: number,
+      ): Promise<{ readonly id: string; readonly secret: string }> =>
+        database.transaction((tx) => createToken(tx, { ...token, ...more }, now))
+      const endOf = async (secret: string): Promise<number | undefined> =>
+        (await findTokenBySecret(database, secret, 2))?.expiresAt
+
+      const one = await make({ kind: 'personal', expiresAt: 100 }, 1)
+      const two = await make({ parent: one.id, expiresAt: 60 }, 1)
+      const three = await make({ parent: two.id, expiresAt: 5000 }, 2)
+      const four = await make({ kind: 'refresh', parent: three.id, expiresAt: 5000 }, 2)
+      const five = await make({ kind: 'refresh', parent: one.id }, 2)
+      expect(
+        await Promise.all([two, three, four, five].map(({ secret }) => endOf(secret))),
+      ).toEqual([60, 60, 60, 100])
+      await expect(make({ parent: three.id }, 60)).rejects.toMatchObject({ status: 401 })
+      await database.transaction((tx) => deleteToken(tx, id, one.id))
+      for (const { secret } of [two, three, four, five]) {
+        expect(await findTokenBySecret(database, secret, 2)).toBeUndefined()
+      }
+      await expect(make({ parent: two.id }, 3)).rejects.toMatchObject({ status: 401 })
+
+      // The oldest login makes room for the newest, and takes along what was got by it.
+      const first = await make({}, 1)
+      const late = await make({ kind: 'refresh', parent: first.id }, 2)
+      expect(await findToken(database, late.id, 2)).toBeDefined()
+      for (let at = 0; at < 100; at += 1) await make({}, 10 + at)
+      expect(await findToken(database, first.id, 2)).toBeUndefined()
+      expect(await findToken(database, late.id, 2)).toBeUndefined()
+      const last = await make({ kind: 'personal' }, 200)
+      await database.transaction((tx) => setPassword(tx, id, 'hash', 3))
+      expect((await listTokens(database, id)).map((found) => found.id)).toEqual([last.id])
     })
 
     it('have so many tokens at the most', async () => {

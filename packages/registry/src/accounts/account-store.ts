@@ -139,7 +139,7 @@ export async function readPassword(queries: Queries, id: number): Promise<string
   return row?.password ?? undefined
 }
 
-/** Sets a password and ends what was open by the old one: refresh tokens. */
+/** Sets a password and ends what may have been got by the old one: refresh tokens and those of logins. */
 export async function setPassword(
   transaction: Transaction,
   id: number,
@@ -151,7 +151,10 @@ export async function setPassword(
     now,
     id,
   ])
-  await transaction.run("DELETE FROM access_tokens WHERE account_id = ? AND kind = 'refresh'", [id])
+  await transaction.run(
+    "DELETE FROM access_tokens WHERE account_id = ? AND kind IN ('refresh', 'login')",
+    [id],
+  )
   await bumpGeneration(transaction)
 }
 

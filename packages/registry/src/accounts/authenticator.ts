@@ -13,9 +13,14 @@ import { tooMany } from './too-many.ts'
 import { VerifiedPasswords } from './verified-passwords.ts'
 
 /** Says which account a token of another issuer stands for; undefined when it is none to trust. */
-export type VerifyForeignToken = (
-  token: string,
-) => Promise<{ readonly account: string; readonly scopes?: readonly Scope[] } | undefined>
+export type VerifyForeignToken = (token: string) => Promise<ForeignIdentity | undefined>
+
+interface ForeignIdentity {
+  readonly account: string
+  readonly scopes?: readonly Scope[]
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number
+}
 
 interface AuthenticatorOptions {
   readonly database: Database
@@ -87,7 +92,8 @@ export class Authenticator {
       return undefined
     }
     await touchToken(database, token, now())
-    return { ...holder, scopes: token.scopes, tokenID: token.id }
+    const { id, scopes, expiresAt } = token
+    return { ...holder, scopes, tokenID: id, expiresAt }
   }
 
   #isForeign(secret: string): boolean {
@@ -104,7 +110,7 @@ export class Authenticator {
     if (found === undefined) return undefined
     const account = await findAccount(database, found.account)
     const holder = account && (await rights.holder(account.id))
-    return holder && { ...holder, scopes: found.scopes }
+    return holder && { ...holder, scopes: found.scopes, expiresAt: found.expiresAt }
   }
 
   async #byPassword(

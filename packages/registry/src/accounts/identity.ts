@@ -12,6 +12,8 @@ export interface Identity {
   readonly scopes: readonly Scope[] | undefined
   /** The access token behind it. */
   readonly tokenID?: string | undefined
+  /** When what was shown ends by itself. Undefined: a password, or a token that does not. */
+  readonly expiresAt?: number | undefined
   /** What a signed token was given for. It is good for that only, and for nothing beside the distribution API. */
   readonly access?: readonly Grant[] | undefined
 }

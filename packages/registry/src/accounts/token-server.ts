@@ -10,7 +10,7 @@ import type { RightsReader } from './rights-reader.ts'
 import { catalogGrant, readScopes } from './scopes.ts'
 import type { SignedTokens } from './signed-token.ts'
 import { isSecretToken } from './secret-token.ts'
-import { createToken, findTokenBySecret, touchToken } from './token-store.ts'
+import { createToken, findTokenBySecret, type NewToken, touchToken } from './token-store.ts'
 
 export interface TokenServerOptions {
   readonly database: Database
@@ -117,20 +117,17 @@ async function identifyByForm(
       }
       async function makeRefresh(): Promise<string | undefined> {
         // A workload's token ends soon, and so must all that was got by it.
-        if (identity.tokenID === undefined && identity.scopes !== undefined) return undefined
+        if (identity.tokenID === undefined && identity.expiresAt !== undefined) return undefined
         if (identity.account === undefined || identity.account.kind === 'robot') return undefined
-        const made = await createToken(
-          database,
-          {
-            accountID: identity.account.id,
-            kind: 'refresh',
-            name: text('client_id').slice(0, 64),
-            scopes: identity.scopes,
-            parent: identity.tokenID,
-            expiresAt: now() + refreshLifetimeMs,
-          },
-          now(),
-        )
+        const token: NewToken = {
+          accountID: identity.account.id,
+          kind: 'refresh',
+          name: text('client_id').slice(0, 64),
+          scopes: identity.scopes,
+          parent: identity.tokenID,
+          expiresAt: now() + refreshLifetimeMs,
+        }
+        const made = await database.transaction((tx) => createToken(tx, token, now()))
         return made.secret
       }
     }

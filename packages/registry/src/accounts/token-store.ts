@@ -26,7 +26,10 @@ export interface NewToken {
   readonly kind: AccessToken['kind']
   readonly name: string
   readonly scopes?: readonly Scope[] | undefined
-  /** The token by which this one was got: both end together. */
+  /**
+   * The token by which this one was got: it lasts no longer than that, and ends with the one at the beginning, however many were
+   * got by each other.
+   */
   readonly parent?: string | undefined
   readonly expiresAt?: number | undefined
 }
@@ -47,10 +50,14 @@ const maxTokens = { personal: 1000, login: 100, refresh: 100 }
 
 const columns = 'id, account_id, kind, name, scopes, created_at, expires_at, last_used_at'
 
+/** What was got by a token is worth nothing without it, however the two were written. */
+const isGood = `(expires_at IS NULL OR expires_at > ?) AND (parent IS NULL OR EXISTS
+  (SELECT 1 FROM access_tokens AS root WHERE root.id = access_tokens.parent))`
+
 /**
  * Makes a token. Its text is shown here and never again.
  *
- * @throws Refusal 409 when a person or a robot has a thousand.
+ * @throws Refusal 409 when a person or a robot has a thousand; 401 when its parent is over.
  */
 export async function createToken(
   transaction: Queries,
@@ -58,6 +65,7 @@ export async function createToken(
   now: number,
 ): Promise<{ readonly id: string; readonly secret: string }> {
   await makeRoom(transaction, token)
+  const { root, expiresAt } = await endOf(transaction, token, now)
   const [id, secret] = [makeID(), makeSecretToken()]
   await transaction.run(
     `INSERT INTO access_tokens (id, account_id, kind, name, hash, scopes, parent, created_at, expires_at)
@@ -69,12 +77,28 @@ export async function createToken(
       token.name,
       hashSecretToken(secret),
       token.scopes === undefined ? null : JSON.stringify(token.scopes),
-      token.parent ?? null,
+      root ?? null,
       now,
-      token.expiresAt ?? null,
+      expiresAt ?? null,
     ],
   )
   return { id, secret }
+}
+
+/** When a token ends, and by which one. */
+async function endOf(
+  queries: Queries,
+  { parent, expiresAt }: NewToken,
+  now: number,
+): Promise<{ readonly root?: string; readonly expiresAt: number | undefined }> {
+  if (parent === undefined) return { expiresAt }
+  const row = await queries.get<{
+    readonly parent: string | null
+    readonly expires_at: number | null
+  }>(`SELECT parent, expires_at FROM access_tokens WHERE id = ? AND ${isGood}`, [parent, now])
+  if (row === undefined) throw new Refusal(401, 'UNAUTHORIZED', 'the access token is over')
+  const end = Math.min(expiresAt ?? Infinity, row.expires_at ?? Infinity)
+  return { root: row.parent ?? parent, expiresAt: end === Infinity ? undefined : end }
 }
 
 /** What clients get by themselves drives out the oldest of its kind; what people make they also take away. */
@@ -90,8 +114,9 @@ async function makeRoom(transaction: Queries, { accountID, kind }: NewToken): Pr
     throw new Refusal(409, 'CONFLICT', `the account has ${most} tokens: revoke some first`)
   }
   for (const { id } of rows) {
-    await transaction.run('DELETE FROM access_tokens WHERE id = ?', [id])
+    await transaction.run('DELETE FROM access_tokens WHERE id = ? OR parent = ?', [id, id])
   }
+  await bumpGeneration(transaction)
 }
 
 /** By its text; undefined when there is none, or it is over. */
@@ -101,7 +126,7 @@ export async function findTokenBySecret(
   now: number,
 ): Promise<AccessToken | undefined> {
   const row = await queries.get<TokenRow>(
-    `SELECT ${columns} FROM access_tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)`,
+    `SELECT ${columns} FROM access_tokens WHERE hash = ? AND ${isGood}`,
     [hashSecretToken(secret), now],
   )
   return row && tokenOf(row)
@@ -113,7 +138,7 @@ export async function findToken(
   now: number,
 ): Promise<AccessToken | undefined> {
   const row = await queries.get<TokenRow>(
-    `SELECT ${columns} FROM access_tokens WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)`,
+    `SELECT ${columns} FROM access_tokens WHERE id = ? AND ${isGood}`,
     [id, now],
   )
   return row && tokenOf(row)

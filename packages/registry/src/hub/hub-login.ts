@@ -1,5 +1,5 @@
 import type { Authenticator } from '../accounts/authenticator.ts'
-import { createToken } from '../accounts/token-store.ts'
+import { createToken, type NewToken } from '../accounts/token-store.ts'
 import type { Database } from '../database/database.ts'
 import { json, type RegistryRequest, type RegistryResponse } from '../http.ts'
 import { readJsonFields } from '../json-fields.ts'
@@ -34,20 +34,20 @@ export async function answerHubLogin(
   const failure = { detail: 'Incorrect authentication credentials', message: 'unauthorized' }
   if (user === undefined || secret === undefined) return json(401, failure)
   try {
-    const { account, scopes, tokenID } = await authenticator.logIn({ user, secret }, request.client)
-    if (account === undefined) return json(401, failure)
-    const made = await createToken(
-      database,
-      {
-        accountID: account.id,
-        kind: 'login',
-        name: "by Docker Hub's login",
-        scopes,
-        parent: tokenID,
-        expiresAt: now() + lifetimeMs,
-      },
-      now(),
+    const { account, scopes, tokenID, expiresAt } = await authenticator.logIn(
+      { user, secret },
+      request.client,
     )
+    if (account === undefined) return json(401, failure)
+    const token: NewToken = {
+      accountID: account.id,
+      kind: 'login',
+      name: "by Docker Hub's login",
+      scopes,
+      parent: tokenID,
+      expiresAt: Math.min(now() + lifetimeMs, expiresAt ?? Infinity),
+    }
+    const made = await database.transaction((transaction) => createToken(transaction, token, now()))
     return json(200, isOld ? { token: made.secret } : { access_token: made.secret }, {
       'cache-control': 'no-store',
     })

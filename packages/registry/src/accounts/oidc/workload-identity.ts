@@ -68,6 +68,7 @@ export function createWorkloadVerifier({
       return (
         identity && {
           account: identity.account,
+          expiresAt: (payload.exp ?? 0) * 1000,
           ...(identity.scopes === undefined
             ? {}
             : {
