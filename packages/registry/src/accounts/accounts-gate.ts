@@ -35,7 +35,7 @@ export interface AccountsGate extends Gate {
  * every request, also for tokens given out before.
  */
 export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
-  const { database, authenticator, rights, tokens, service, addressOf } = options
+  const { authenticator, rights, tokens, service, addressOf } = options
 
   async function identify(request: RegistryRequest): Promise<Identity | undefined> {
     const header = request.header('authorization')
@@ -89,10 +89,10 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
   return {
     async admit(request, need) {
       let identity = await identify(request)
-      let isAdmitted = await mayEnter(database, identity, need)
+      let isAdmitted = await mayEnter(options, identity, need)
       if (!isAdmitted && (await rights.renew())) {
         identity = await identify(request)
-        isAdmitted = await mayEnter(database, identity, need)
+        isAdmitted = await mayEnter(options, identity, need)
       }
       if (identity === undefined) throw challenge(request, need, 'invalid_token')
       if (isAdmitted) {
@@ -112,19 +112,24 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
 }
 
 async function mayEnter(
-  database: Database,
+  options: AccountsGateOptions,
   identity: Identity | undefined,
   need: Need,
 ): Promise<boolean> {
   if (identity === undefined) return false
-  return mayDo(identity, need) || mayOpen(database, identity, need)
+  return mayDo(identity, need) || mayOpen(options, identity, need)
 }
 
 /** Whether somebody may push, and look before, because the namespace is nobody's yet. */
-async function mayOpen(database: Database, identity: Identity, need: Need): Promise<boolean> {
+async function mayOpen(
+  { database, isUpstreams }: AccountsGateOptions,
+  identity: Identity,
+  need: Need,
+): Promise<boolean> {
   if (typeof need === 'string' || 'namespace' in need) return false
   for (const action of need.actions) {
-    if (!(await maySomewhere(database, identity, need.repository, action))) return false
+    if (!(await maySomewhere(database, identity, need.repository, action, isUpstreams)))
+      return false
   }
   return true
 }

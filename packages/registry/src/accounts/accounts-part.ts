@@ -4,6 +4,7 @@ import type { Face } from '../face.ts'
 import type { JobKind } from '../jobs/job.ts'
 import { createGuardedTransport } from '../outbound/guarded-transport.ts'
 import type { Foundation, Part } from '../part.ts'
+import { type ForeignNames, readForeignNames } from '../proxy/foreign-names.ts'
 import { createAccountsGate } from './accounts-gate.ts'
 import { createApiFace } from './api/api-face.ts'
 import { auditChanges } from './audit-changes.ts'
@@ -12,6 +13,7 @@ import { Authenticator } from './authenticator.ts'
 import { createHtpasswdGate } from './htpasswd.ts'
 import { createLoginFace } from './oidc/login-face.ts'
 import { createWorkloadVerifier } from './oidc/workload-identity.ts'
+import { reserveNamespaces } from './namespace-store.ts'
 import { openNamespaces } from './open-namespace.ts'
 import { PasswordHasher } from './password-hash.ts'
 import { RightsReader } from './rights-reader.ts'
@@ -26,8 +28,12 @@ const dayMs = 24 * 3600_000
 
 /** Who may do what: nobody asks when the registry is open; else the users of a file, or accounts with rights. */
 export async function openAccounts(foundation: Foundation): Promise<Part> {
-  const { options, now, warn } = foundation
+  const { database, options, now, warn } = foundation
   // Also while it is open: it may not always be.
+  const foreign = readForeignNames(options)
+  if (foreign.namespaces.length > 0) {
+    await database.transaction((tx) => reserveNamespaces(tx, foreign.namespaces, now()))
+  }
   const listeners = [openNamespaces, auditChanges]
   const jobs = [cleanUp(foundation)]
   if (options.isOpen === true) return { listeners, jobs }
@@ -35,10 +41,13 @@ export async function openAccounts(foundation: Foundation): Promise<Part> {
   if (htpasswd !== undefined) {
     return { listeners, jobs, gate: await createHtpasswdGate(htpasswd, { now, warn }) }
   }
-  return { listeners, jobs, ...openOwnAccounts(foundation) }
+  return { listeners, jobs, ...openOwnAccounts(foundation, foreign) }
 }
 
-function openOwnAccounts({ database, options, now, warn }: Foundation): Part {
+function openOwnAccounts(
+  { database, options, now, warn }: Foundation,
+  { isUpstreams }: ForeignNames,
+): Part {
   const { service = 'katman', tokenSeconds = defaultTokenSeconds } = options.access ?? {}
   const { publicUrl, access } = options
   const rights = new RightsReader(database, now)
@@ -65,6 +74,7 @@ function openOwnAccounts({ database, options, now, warn }: Foundation): Part {
     rights,
     tokens: new SignedTokens({ keys: new SigningKeys(database, now), service, now }),
     service,
+    isUpstreams,
     lifetimeSeconds: Math.max(minTokenSeconds, tokenSeconds),
     now,
     addressOf,

@@ -1,6 +1,7 @@
 import type { Action } from '../access.ts'
 import type { ChangeListener } from '../change.ts'
 import type { Queries } from '../database/database.ts'
+import type { ForeignNames } from '../proxy/foreign-names.ts'
 import { Refusal } from '../refusal.ts'
 import { findAccount } from './account-store.ts'
 import { type Identity, isGiven } from './identity.ts'
@@ -9,12 +10,16 @@ import { findNamespace, setMember } from './namespace-store.ts'
 import { readRights } from './rights-reader.ts'
 import { isAllowed, isInScopes } from './rights.ts'
 
-/** Whether an action is allowed, also because the namespace is nobody's and the account may open namespaces. */
+/**
+ * Whether an action is allowed, also because the namespace is nobody's and the account may open namespaces. What an
+ * upstream would be asked for is not nobody's.
+ */
 export async function maySomewhere(
   queries: Queries,
   { account, rights, scopes, access }: Identity,
   repository: string,
   action: Action,
+  isUpstreams: ForeignNames['isUpstreams'],
 ): Promise<boolean> {
   if (!isGiven(access, repository, action)) return false
   if (isAllowed(rights, scopes, repository, action)) return true
@@ -23,7 +28,7 @@ export async function maySomewhere(
     rights.mayCreate &&
     (action === 'pull' || action === 'push') &&
     isInScopes(scopes, repository, action)
-  if (!mayOpen) return false
+  if (!mayOpen || isUpstreams(repository)) return false
   const namespace = namespaceOf(repository)
   return namespace !== 'library' && (await findNamespace(queries, namespace)) === undefined
 }

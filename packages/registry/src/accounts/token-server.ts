@@ -17,6 +17,8 @@ export interface TokenServerOptions {
   readonly authenticator: Authenticator
   readonly rights: RightsReader
   readonly tokens: SignedTokens
+  /** Whether a repository of this name would be fetched from an upstream. */
+  readonly isUpstreams: (repository: string) => boolean
   /** At least 60. */
   readonly lifetimeSeconds: number
   /** Milliseconds since 1970. */
@@ -38,7 +40,7 @@ export async function answerTokenRequest(
   if (request.method !== 'GET' && request.method !== 'POST') {
     throw new Refusal(405, 'UNSUPPORTED', 'use GET or POST', { headers: { allow: 'GET, POST' } })
   }
-  const { database, rights, tokens, lifetimeSeconds, now } = options
+  const { database, rights, tokens, lifetimeSeconds, isUpstreams, now } = options
   // A token without a right that was just given would be of no use for all its life.
   await rights.renew()
   const isPost = request.method === 'POST'
@@ -54,7 +56,8 @@ export async function answerTokenRequest(
     }
     const actions: Grant['actions'][number][] = []
     for (const action of scope.actions) {
-      if (await maySomewhere(database, identity, scope.name, action)) actions.push(action)
+      if (await maySomewhere(database, identity, scope.name, action, isUpstreams))
+        actions.push(action)
     }
     if (actions.length > 0) access.push({ type: 'repository', name: scope.name, actions })
   }
