@@ -138,7 +138,8 @@ export function createContent(
       else yield* objects.open(found.content.key, { start, end })
     },
     async putBlob(repository, { digest, size }, open, file) {
-      if (await linkKnown(repository, digest)) return
+      // Else one who names a digest of others, and has not its bytes, would get them.
+      if (file !== undefined && (await linkKnown(repository, digest))) return
       const content = await keep(size, open, file)
       await storeBlob(context, repository, { digest, size, content, how }, asked())
     },

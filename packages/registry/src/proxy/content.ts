@@ -40,8 +40,9 @@ export interface Content {
   namedSize(repository: string, digest: Digest): Promise<number | undefined>
   openBlob(repository: string, digest: Digest, range: ByteRange): Bytes
   /**
-   * Stores a blob whose bytes were verified, and gives it to the repository. With `file`, a file that holds them and may
-   * become the registry's own.
+   * Stores a blob and gives it to the repository. Reading `open` verifies the bytes, and they are read whole before the
+   * repository gets anything: who knows only a digest gets nothing for it. With `file`, a file that holds them, was verified
+   * already and may become the registry's own; nothing need be read then.
    */
   putBlob(
     repository: string,

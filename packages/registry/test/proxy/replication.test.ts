@@ -109,6 +109,40 @@ describe('a rule that pulls', () => {
     expect(await rules.run('rule')).toMatchObject({ copied: 1, same: 1, failed: 0 })
   })
 
+  it('gets nothing of other repositories for a digest alone', async () => {
+    await using peer = await startUpstream()
+    await using test = await openTestContent()
+    for (const [name, bytes] of [
+      ['large', randomBytes(300_000)],
+      ['small', Buffer.from('secret')],
+    ] as const) {
+      const blob = { digest: digestOf(bytes), size: bytes.byteLength }
+      await test.content.putBlob('private/app', blob, async function* () {
+        yield bytes
+      })
+      await peer.registry.addBlob(name, bytes)
+      await peer.registry.addManifest(name, 'thief', {
+        schemaVersion: 2,
+        mediaType: mediaTypes.ociManifest,
+        config: { mediaType: mediaTypes.ociConfig, ...blob },
+        layers: [],
+      })
+      await using rules = replicate(test, peer, { direction: 'pull', repositories: [name] })
+      // The peer names the blob and has other bytes.
+      peer.behave = (incoming, outgoing) => {
+        if (incoming.url?.includes('/blobs/') !== true) return false
+        outgoing.writeHead(200, { 'content-length': bytes.byteLength })
+        outgoing.end(Buffer.alloc(bytes.byteLength))
+        return true
+      }
+      expect(await rules.run('rule')).toMatchObject({ copied: 0, failed: 1 })
+      expect(await test.content.blobSize(name, blob.digest)).toBeUndefined()
+      peer.behave = () => false
+      expect(await rules.run('rule')).toMatchObject({ copied: 1, failed: 0 })
+      expect(await test.content.blobSize(name, blob.digest)).toBe(bytes.byteLength)
+    }
+  })
+
   it('goes on where it was stopped', async () => {
     await using peer = await startUpstream()
     await using test = await openTestContent()
