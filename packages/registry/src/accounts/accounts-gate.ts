@@ -70,7 +70,7 @@ export function createAccountsGate(options: AccountsGateOptions): AccountsGate {
     const isRevoked = tokenID !== undefined && (await rights.token(tokenID)) === undefined
     const is =
       account === undefined ? { rights: await rights.anonymous() } : await rights.holder(account.id)
-    if (isRevoked || is === undefined || !(await mayEnter(database, { ...was, ...is }, need)))
+    if (isRevoked || is === undefined || !(await mayEnter(options, { ...was, ...is }, need)))
       throw denied()
   }
 
