@@ -7,7 +7,7 @@ export interface ForeignNames {
   /** The namespaces they are in, as far as the configuration says. */
   readonly namespaces: readonly string[]
   /** Whether a repository of this name would be fetched from an upstream. */
-  isUpstreams(repository: string): boolean
+  readonly isUpstreams: (repository: string) => boolean
 }
 
 /** Reads them from the configuration. Throws `UPSTREAM_INVALID`, `RULE_INVALID`. */
