@@ -203,6 +203,75 @@ describe('listen', () => {
   })
 })
 
+describe('a connection that sends requests without waiting for answers', () => {
+  const ask = (at: number): string => `GET /v2/${at} HTTP/1.1\r\nHost: a\r\n\r\n`
+  const asks = (count: number): string => Array.from({ length: count }, (_, at) => ask(at)).join('')
+
+  it('gets them in order, each begun when the one before has left', async () => {
+    const begun: string[] = []
+    const first = Promise.withResolvers<void>()
+    const listener = await open(async ({ path }) => {
+      begun.push(path)
+      if (path === '/v2/0') await first.promise
+      return { status: 200, body: Buffer.from(`<${path}>`) }
+    })
+    const answer = talk(listener, asks(3) + head('/v2/3'))
+    await expect.poll(() => begun.length).toBeGreaterThan(0)
+    await talk(listener, head('/v2/other'))
+    expect(begun).toEqual(['/v2/0', '/v2/other'])
+    first.resolve()
+    expect((await answer).match(/<[^>]*>/g)).toEqual(['</v2/0>', '</v2/1>', '</v2/2>', '</v2/3>'])
+    expect(begun).toHaveLength(5)
+  })
+
+  it('is cut when too many wait, and none of those is begun', async () => {
+    const begun: string[] = []
+    const metrics = createMetrics()
+    const end = Promise.withResolvers<void>()
+    const listener = await open(
+      async ({ path }) => {
+        begun.push(path)
+        await end.promise
+        return { status: 200 }
+      },
+      { metrics },
+    )
+    expect(await talk(listener, asks(1000))).toBe('')
+    end.resolve()
+    await talk(listener, head('/v2/after'))
+    expect(begun).toEqual(['/v2/0', '/v2/after'])
+    await listener.measure()
+    const { values } = metrics.snapshot()
+    expect(values.get('katman_registry_clients_cut_total')?.get('reason="pipelined"')).toBe(1)
+    expect(values.get('katman_registry_requests_running')?.get('')).toBe(0)
+  })
+
+  it('leaves nothing behind when it goes away', async () => {
+    const begun: string[] = []
+    const metrics = createMetrics()
+    const end = Promise.withResolvers<void>()
+    const listener = await open(
+      async ({ path }) => {
+        begun.push(path)
+        await end.promise
+        return { status: 200 }
+      },
+      { metrics },
+    )
+    await talk(listener, asks(50), (socket) => {
+      void expect.poll(() => begun.length).toBe(1).then(() => socket.destroy())
+    })
+    end.resolve()
+    await expect
+      .poll(async () => {
+        await listener.measure()
+        return metrics.snapshot().values.get('katman_registry_requests_running')?.get('')
+      })
+      .toBe(0)
+    expect(begun).toEqual(['/v2/0'])
+  })
+})
+
 describe('watchPace', () => {
   const limits = { ...defaultLimits, idleMs: 60_000, minBytesPerSecond: 100 }
   type Watched = Parameters<ReturnType<typeof watchPace>['add']>[0]

@@ -15,6 +15,7 @@ import { sendResponse } from './send-response.ts'
 import type { ListenAddress, ServerLimits } from './server-options.ts'
 import type { Tracing } from './tracing.ts'
 import { trustProxies } from './trusted-proxies.ts'
+import { createTurns } from './turns.ts'
 
 export interface ListenerOptions {
   readonly listen: ListenAddress
@@ -72,6 +73,7 @@ export async function listen(
   const isTrusted = proxies.length === 0 ? undefined : trustProxies(proxies)
   const nextID = createIDs()
   const running = new Map<Exchange, ServerResponse>()
+  const turns = createTurns()
   let isDraining = false
   const pace = watchPace(limits, (exchange) => {
     metrics?.count('katman_registry_clients_cut_total', 'reason="slow"')
@@ -97,6 +99,9 @@ export async function listen(
     let status = 0
     let failure: string | undefined
     try {
+      if (outgoing.socket === null && !(await turns.wait(exchange.incoming, outgoing))) {
+        throw new Error('the client has gone')
+      }
       const response = await answer(exchange, name)
       ;({ status } = response)
       if (response.cause !== undefined) failure = reasonOf(response.cause)
@@ -136,6 +141,13 @@ export async function listen(
     outgoing: ServerResponse,
     invite: (() => void) | undefined,
   ): void => {
+    if (outgoing.socket === null && !turns.isRoom(incoming.socket)) {
+      // What had arrived by then is still told.
+      if (incoming.socket.destroyed) return
+      metrics?.count('katman_registry_clients_cut_total', 'reason="pipelined"')
+      incoming.socket.destroy()
+      return
+    }
     const exchange = new Exchange(incoming, nextID(incoming), isTrusted)
     exchange.invite = invite
     const name = nameRoute(exchange.path)

@@ -19,7 +19,7 @@ export const metricHelp: Readonly<Record<string, MetricHelp>> = {
   },
   katman_registry_clients_cut_total: {
     type: 'counter',
-    help: 'Requests ended because the client stood still, or spoke no proper HTTP.',
+    help: 'Clients cut because they stood still, spoke no proper HTTP, or sent too many requests at once.',
   },
   katman_registry_uploads_open: { type: 'gauge', help: 'Uploads begun and not ended.' },
   katman_registry_jobs_waiting: { type: 'gauge', help: 'Jobs that wait or run, by kind.' },
