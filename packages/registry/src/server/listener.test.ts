@@ -259,7 +259,10 @@ describe('a connection that sends requests without waiting for answers', () => {
       { metrics },
     )
     await talk(listener, asks(50), (socket) => {
-      void expect.poll(() => begun.length).toBe(1).then(() => socket.destroy())
+      void expect
+        .poll(() => begun.length)
+        .toBe(1)
+        .then(() => socket.destroy())
     })
     end.resolve()
     await expect
