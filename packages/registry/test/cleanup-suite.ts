@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { findDeleted, purgeDeleted } from '../src/cleanup/deleted.ts'
 import { addImmutableTags, removeImmutableTags } from '../src/cleanup/immutable-tags.ts'
 import { deleteObjects, findOrphans } from '../src/cleanup/objects.ts'
 import { findUsage, setQuota, checkUpload } from '../src/cleanup/quotas.ts'
@@ -72,6 +73,45 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       expect(await world.hasBlob('team/other', layer.digest)).toBe(false)
     })
 
+    it('lets go of the blobs that an index listed, as a build cache does, when it can come back no more', async () => {
+      await using world = await openWorld(open, { undeleteMs: 5000 })
+      const layer = await world.upload('team/app', 'cached')
+      const cache = await world.push('team/app', { tag: 'cache', manifests: [], layers: [layer] })
+      world.wait(4000)
+      await collect(world)
+      await world.remove('team/app', cache)
+      world.wait(4000)
+      await collect(world)
+      expect(await world.hasBlob('team/app', layer.digest)).toBe(true)
+      world.wait(1000)
+      await purgeDeleted(world.cleaner)
+      await collect(world)
+      expect(await world.hasBlob('team/app', layer.digest)).toBe(false)
+    })
+
+    it('keeps what was deleted once more just when its first time was over', async () => {
+      await using world = await openWorld(open, { undeleteMs: 5000 })
+      const { database } = world.cleaner
+      const layer = await world.upload('team/app', 'kept')
+      const image = { tag: 'one', layers: [layer] }
+      const digest = await world.push('team/app', image)
+      await world.remove('team/app', digest)
+      world.wait(5000)
+      const all = database.all.bind(database)
+      vi.spyOn(database, 'all').mockImplementationOnce(async (...question) => {
+        const rows = await all(...question)
+        await world.push('team/app', image)
+        await world.remove('team/app', digest)
+        return rows
+      })
+      await purgeDeleted(world.cleaner)
+      await collect(world)
+      expect(await world.hasBlob('team/app', layer.digest)).toBe(true)
+      expect(
+        await findDeleted(database, { repository: 'team/app', digest, now: world.now() }),
+      ).toBeDefined()
+    })
+
     it('leaves untagged manifests alone unless they may go', async () => {
       await using world = await openWorld(open)
       const digest = await world.push('team/app', {})
@@ -97,6 +137,19 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       world.wait(50)
       await collect(world)
       expect(await world.hasManifest('team/app', index)).toBe(false)
+      expect(await world.hasManifest('team/app', child)).toBe(false)
+    })
+
+    it('gives an image that is pushed again its whole time until an index names it', async () => {
+      await using world = await openWorld(open, { untaggedMs: 50 })
+      const child = await world.push('team/app', { note: 'child' })
+      world.wait(49)
+      await world.push('team/app', { note: 'child' })
+      world.wait(49)
+      await collect(world)
+      expect(await world.hasManifest('team/app', child)).toBe(true)
+      world.wait(1)
+      await collect(world)
       expect(await world.hasManifest('team/app', child)).toBe(false)
     })
 

@@ -155,7 +155,7 @@ export async function openWorld(
           digest,
           bytes,
           descriptor: describeReferrer({ mediaType, digest, size: bytes.byteLength }, document),
-          blobs: document.kind === 'manifest' ? childrenOf(document) : [],
+          blobs: document.kind === 'manifest' ? childrenOf(document) : (image.layers ?? []),
           children: image.manifests ?? [],
           now: now(),
         })
@@ -222,11 +222,10 @@ function documentOf({ layers = [], manifests, subject, note = '' }: NewImage): {
     ...(manifests === undefined
       ? { config: { ...(config ?? emptyLayer), mediaType: mediaTypes.ociConfig }, layers }
       : {
-          manifests: manifests.map((digest) => ({
-            mediaType: mediaTypes.ociManifest,
-            digest,
-            size: 1,
-          })),
+          manifests: [
+            ...manifests.map((digest) => ({ mediaType: mediaTypes.ociManifest, digest, size: 1 })),
+            ...layers,
+          ],
         }),
     ...(subject === undefined
       ? {}

@@ -148,7 +148,7 @@ export async function purgeDeleted(
       [now()],
     )
     if (rows.length === 0) return total
-    await purge(database, rows, now())
+    await purge(database, rows, { keptUntil: now(), now: now() })
     total += rows.length
   }
 }
@@ -168,18 +168,19 @@ export async function purgeOne(
     [repository, digest],
   )
   if (row === undefined) return false
-  await purge(database, [row], now)
+  await purge(database, [row], { keptUntil: Number.MAX_SAFE_INTEGER, now })
   return true
 }
 
+/** Not what was deleted once more meanwhile and is kept for longer than `keptUntil`. */
 async function purge(
   database: Database,
   rows: readonly DeletedKey[],
-  reviewAfter: number,
+  { keptUntil, now: reviewAfter }: { readonly keptUntil: number; readonly now: number },
 ): Promise<void> {
   await database.transaction(async (transaction) => {
     for (const { repository_id, digest } of rows) {
-      for (const blob of await forget(transaction, repository_id, digest)) {
+      for (const blob of await forget(transaction, repository_id, digest, keptUntil)) {
         await enqueueReview(transaction, {
           kind: 'link',
           repositoryId: repository_id,
@@ -197,9 +198,14 @@ async function forget(
   queries: Queries,
   repositoryId: number,
   digest: string,
+  keptUntil = Number.MAX_SAFE_INTEGER,
 ): Promise<readonly string[]> {
   const key = [repositoryId, digest]
-  await queries.run('DELETE FROM deleted_manifests WHERE repository_id = ? AND digest = ?', key)
+  const forgotten = await queries.run(
+    'DELETE FROM deleted_manifests WHERE repository_id = ? AND digest = ? AND keep_until <= ?',
+    [...key, keptUntil],
+  )
+  if (forgotten === 0) return []
   const rows = await queries.all<{ readonly digest: string }>(
     'DELETE FROM deleted_manifest_blobs WHERE repository_id = ? AND manifest = ? RETURNING digest',
     key,

@@ -1,4 +1,10 @@
-import { childrenOf, parseManifest } from '@katman/oci'
+import {
+  childrenOf,
+  type Descriptor,
+  isIndexType,
+  isManifestType,
+  parseManifest,
+} from '@katman/oci'
 import type { Change, ChangeListener } from '../change.ts'
 import type { Transaction } from '../database/database.ts'
 import type { CleanupTimes } from './cleaner.ts'
@@ -26,7 +32,8 @@ export function createReviewListener({ reviewAfterMs, untaggedMs }: CleanupTimes
       case 'blob-unlinked':
         return queue([{ kind: 'blob', repositoryId: 0, digest: change.digest }], change.at)
       case 'manifest-put':
-        return change.isNew ? queue([manifest(change.digest)], manifestAt) : undefined
+        // Again, too: the index that will name it comes after it.
+        return queue([manifest(change.digest)], manifestAt)
       case 'tag-deleted':
         return queue([manifest(change.digest)], manifestAt)
       case 'tag-set':
@@ -58,10 +65,15 @@ export function contentOf({
   readonly children: readonly string[]
 } {
   const document = parseManifest(bytes, mediaType)
-  const digests = [...new Set(childrenOf(document).map(({ digest }) => digest))].toSorted()
-  return document.kind === 'index'
-    ? { blobs: [], children: digests }
-    : { blobs: digests, children: [] }
+  const named = childrenOf(document)
+  if (document.kind === 'manifest') return { blobs: digestsOf(named), children: [] }
+  // An index may list blobs too: a build cache does. Whether an entry of another type is a manifest, only its row said.
+  const blobs = named.filter(({ mediaType: type }) => !isManifestType(type) && !isIndexType(type))
+  return { blobs: digestsOf(blobs), children: digestsOf(named) }
+}
+
+function digestsOf(descriptors: readonly Descriptor[]): readonly string[] {
+  return [...new Set(descriptors.map(({ digest }) => digest))].toSorted()
 }
 
 async function listReferrers(
