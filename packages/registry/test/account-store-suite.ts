@@ -11,9 +11,9 @@ import { cutAudit, queryAudit, writeAudit } from '../src/accounts/audit-log.ts'
 import { makeFirstRunToken } from '../src/accounts/first-run.ts'
 import {
   deleteGrant,
-  deletePublicGrant,
   findGrant,
   listGrants,
+  makePrivate,
   setGrant,
 } from '../src/accounts/grant-store.ts'
 import {
@@ -235,7 +235,7 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
       expect([await may('open/app', 'pull'), await may('open/app', 'push')]).toEqual([true, false])
       expect(isPublic((await reader.anonymous()).anonymous, 'open/app')).toBe(true)
       await database.transaction((tx) => deleteGrant(tx, first))
-      await database.transaction((tx) => deletePublicGrant(tx, 'open/app'))
+      await database.transaction((tx) => makePrivate(tx, 'open/app'))
       expect([await may('team/app', 'pull'), await may('open/app', 'pull')]).toEqual([false, false])
     })
 

@@ -174,6 +174,19 @@ describe('the administration API', () => {
     })
     expect((await put('private')).status).toBe(200)
     expect(await list()).toBe(401)
+    // What everybody may pull by a wider grant is not said to be private.
+    const wide = { subject: 'anonymous', repository: 'ayse/*', actions: ['pull'] }
+    const { id } = (await api.as('ayse', 'POST', 'grants', wide)).document
+    await put('public')
+    const refused = await api.as('ayse', 'PUT', 'repositories/ayse/app/visibility', {
+      visibility: 'private',
+    })
+    expect(refused.status).toBe(409)
+    expect(JSON.stringify(refused.document)).toContain('ayse/*')
+    expect(await list()).toBe(404)
+    await api.as('ayse', 'DELETE', `grants/${id}`)
+    expect((await put('private')).status).toBe(200)
+    expect(await list()).toBe(401)
     const anonymous = { subject: 'anonymous', repository: 'ayse/app', actions: ['push'] }
     expect((await api.as('ayse', 'POST', 'grants', anonymous)).status).toBe(400)
   })

@@ -440,9 +440,23 @@ export function hubSuite(open: OpenDatabase): void {
       hub.seed.now += 60_000
       expect(await privacy()).toBe(isPrivate)
     }
+    // The name of one part is the same repository; a wider grant is for others, too.
+    const change = { method: 'PATCH', account: 'ada', body: { is_private: true } }
+    const grant = (pattern: string): Promise<unknown> =>
+      hub.database.run(
+        "INSERT INTO grants (subject, account_id, pattern, actions, created_at) VALUES ('anonymous', 0, ?, 'pull', 1)",
+        [pattern],
+      )
+    await grant('app')
+    await hub.ask('/v2/repositories/library/app', change)
+    hub.seed.now += 60_000
+    expect(await privacy()).toBe(true)
+    await grant('library/**')
+    await expect(hub.ask('/v2/repositories/library/app', change)).rejects.toThrow('library/**')
     const log = await hub.database.all('SELECT actor, action, detail FROM audit_log ORDER BY id')
     expect(log).toEqual([
       { actor: 'ada', action: 'repository.change', detail: 'public' },
+      { actor: 'ada', action: 'repository.change', detail: 'private' },
       { actor: 'ada', action: 'repository.change', detail: 'private' },
     ])
   })

@@ -1,6 +1,8 @@
 import type { Action } from '../access.ts'
 import type { Queries, Transaction } from '../database/database.ts'
+import { Refusal } from '../refusal.ts'
 import { bumpGeneration } from './generation.ts'
+import { matches } from './pattern.ts'
 import { actions as allActions, completeActions } from './rights.ts'
 
 /** Whom a right is for: one account, every person who signed in, or whoever asks. */
@@ -71,17 +73,23 @@ export async function deleteGrant(transaction: Transaction, id: number): Promise
   return count > 0
 }
 
-/** Whether it was public. */
-export async function deletePublicGrant(
-  transaction: Transaction,
-  repository: string,
-): Promise<boolean> {
-  const count = await transaction.run(
-    "DELETE FROM grants WHERE subject = 'anonymous' AND account_id = 0 AND pattern = ?",
-    [repository],
+/**
+ * Takes the right to pull of everybody from one repository.
+ *
+ * @throws Refusal 409 that names the pattern by which it would still be public: that one is for others, too.
+ */
+export async function makePrivate(transaction: Transaction, repository: string): Promise<void> {
+  const rows = await transaction.all<{ readonly id: number; readonly pattern: string }>(
+    "SELECT id, pattern FROM grants WHERE subject = 'anonymous' AND account_id = 0 ORDER BY id",
   )
+  for (const { id, pattern } of rows) {
+    if (!matches(pattern, repository)) continue
+    if (pattern.includes('*')) {
+      throw new Refusal(409, 'CONFLICT', `the grant of ${pattern} to anonymous keeps it public`)
+    }
+    await transaction.run('DELETE FROM grants WHERE id = ?', [id])
+  }
   await bumpGeneration(transaction)
-  return count > 0
 }
 
 export async function findGrant(queries: Queries, id: number): Promise<Grant | undefined> {

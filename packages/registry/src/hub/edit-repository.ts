@@ -1,5 +1,5 @@
 import { writeAudit } from '../accounts/audit-log.ts'
-import { deletePublicGrant, setGrant } from '../accounts/grant-store.ts'
+import { makePrivate, setGrant } from '../accounts/grant-store.ts'
 import { inLibrary } from '../accounts/pattern.ts'
 import type { Visitor } from '../access.ts'
 import type { Database } from '../database/database.ts'
@@ -79,7 +79,7 @@ export async function editRepository(
       now,
     ])
     const name = inLibrary(repository.name)
-    if (isPrivate === true) await deletePublicGrant(transaction, name)
+    if (isPrivate === true) await makePrivate(transaction, name)
     if (isPrivate === false && !isOpen) {
       const grant = { subject: { kind: 'anonymous' }, actions: ['pull'] } as const
       await setGrant(transaction, { ...grant, pattern: name, createdBy: visitor.account }, now)

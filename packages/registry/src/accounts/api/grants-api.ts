@@ -3,10 +3,10 @@ import { isRepositoryName } from '../../route.ts'
 import { findAccount } from '../account-store.ts'
 import {
   deleteGrant,
-  deletePublicGrant,
   findGrant,
   type Grant,
   listGrants,
+  makePrivate,
   setGrant,
   type Subject,
 } from '../grant-store.ts'
@@ -109,8 +109,7 @@ export const putVisibility: Handler = async (call) => {
   const entry = { action: 'repository.visibility', target: name, detail: wanted }
   await change(call, entry, async (transaction) => {
     if (wanted === 'private') {
-      await deletePublicGrant(transaction, pattern)
-      if (pattern !== name) await deletePublicGrant(transaction, name)
+      await makePrivate(transaction, name)
       return
     }
     const right = { subject: { kind: 'anonymous' }, pattern, actions: ['pull'] } as const
