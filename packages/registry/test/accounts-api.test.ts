@@ -85,6 +85,28 @@ describe('the administration API', () => {
     expect((await api.as(`Bearer ${token}`, 'GET', 'whoami')).status).toBe(401)
   })
 
+  it('make nothing that lasts out of what ends soon', async () => {
+    await using api = await openApi()
+    const { registry } = api
+    const dilek = await registry.addAccount('dilek')
+    const hour = Date.parse('2026-01-01T01:00:00Z')
+    const { secret } = await registry.addToken(dilek, { kind: 'login', expiresAt: hour })
+    const login = `Bearer ${secret}`
+    for (const more of [{}, { expires_in: 7200 }]) {
+      const made = await api.as(login, 'POST', 'accounts/dilek/tokens', { name: 'x', ...more })
+      expect(made.document).toMatchObject({ expires_at: '2026-01-01T01:00:00.000Z' })
+    }
+    const shorter = { name: 'x', expires_in: 60 }
+    expect((await api.as(login, 'POST', 'accounts/dilek/tokens', shorter)).document).toMatchObject({
+      expires_at: '2026-01-01T00:01:00.000Z',
+    })
+    const put = (who: string): Promise<{ readonly status: number }> =>
+      api.as(who, 'PUT', 'accounts/dilek/password', { password: 'my first one' })
+    expect((await put(login)).status).toBe(403)
+    const lasting = await registry.addToken(dilek)
+    expect((await put(`Bearer ${lasting.secret}`)).status).toBe(204)
+  })
+
   it('changes a password only with the one of now, except for administrators', async () => {
     await using api = await openApi()
     const put = (who: string, body: object): Promise<{ readonly status: number }> =>

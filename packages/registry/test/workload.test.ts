@@ -1,5 +1,6 @@
 import { type CryptoKey, exportSPKI, generateKeyPair, importJWK, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
+import type { WorkloadIssuer } from '../src/accounts/access-options.ts'
 import { type AccountsRegistry, basic, openAccountsRegistry } from './accounts.ts'
 import { startIssuer, type TestIssuer } from './oidc-issuer.ts'
 
@@ -14,7 +15,24 @@ interface Workload extends AsyncDisposable {
   readonly pull: (token: string, repository?: string) => Promise<number>
 }
 
-async function openWorkload(allow = ['127.0.0.1']): Promise<Workload> {
+interface WorkloadChoice {
+  readonly allow: readonly string[]
+  readonly identities: typeof usual
+}
+
+const usual: WorkloadIssuer['identities'] = [
+  { claims: { repository: 'org/app', ref: 'refs/heads/*' }, account: 'team+ci' },
+  {
+    claims: { repository: 'org/*' },
+    account: 'team+ci',
+    scopes: [{ repository: 'team/docs', actions: ['pull'] }],
+  },
+]
+
+async function openWorkload({
+  allow = ['127.0.0.1'],
+  identities = usual,
+}: Partial<WorkloadChoice> = {}): Promise<Workload> {
   const issuer = await startIssuer()
   const registry = await openAccountsRegistry({
     outbound: { allow },
@@ -23,14 +41,7 @@ async function openWorkload(allow = ['127.0.0.1']): Promise<Workload> {
         {
           issuer: issuer.url,
           audience,
-          identities: [
-            { claims: { repository: 'org/app', ref: 'refs/heads/*' }, account: 'team+ci' },
-            {
-              claims: { repository: 'org/*' },
-              account: 'team+ci',
-              scopes: [{ repository: 'team/docs', actions: ['pull'] }],
-            },
-          ],
+          identities,
         },
       ],
     },
@@ -84,6 +95,40 @@ describe('workload identity', () => {
     })
     expect(posted.status).toBe(200)
     expect(issuer.asked()).toBe(1)
+  })
+
+  it('gives a workload that acts as a person nothing that outlives its token', async () => {
+    await using workload = await openWorkload({
+      identities: [{ claims: { repository: 'org/app' }, account: 'dilek' }],
+    })
+    const { registry, issuer, claims } = workload
+    await registry.addAccount('dilek')
+    const token = await issuer.sign(claims)
+    const offline = await registry.ask('POST', '/token', {
+      body: new URLSearchParams({
+        grant_type: 'password',
+        username: 'dilek',
+        password: token,
+        access_type: 'offline',
+      }).toString(),
+    })
+    expect(offline.status).toBe(200)
+    expect(offline.document).not.toHaveProperty('refresh_token')
+    const made = await registry.ask('POST', '/api/v1/accounts/dilek/tokens', {
+      authorization: basic('dilek', token),
+      headers: { 'content-type': 'application/json' },
+      body: { name: 'for ever' },
+    })
+    expect(made.document).toMatchObject({ expires_at: '2026-01-01T00:05:00.000Z' })
+    const login = await registry.ask('POST', '/v2/users/login', {
+      body: { username: 'dilek', password: token },
+    })
+    const authorization = `Bearer ${login.document.token}`
+    const self = async (): Promise<number> =>
+      (await registry.ask('GET', '/api/v1/whoami', { authorization })).status
+    expect(await self()).toBe(200)
+    registry.wait(300_000)
+    expect(await self()).toBe(401)
   })
 
   it('gives less to workloads that are trusted less, and nothing to others', async () => {
@@ -178,7 +223,7 @@ describe('workload identity', () => {
   })
 
   it('asks no issuer in the own network that the configuration does not allow', async () => {
-    await using workload = await openWorkload([])
+    await using workload = await openWorkload({ allow: [] })
     expect(await workload.pull(await workload.issuer.sign(workload.claims))).toBe(401)
     expect(workload.issuer.asked()).toBe(0)
   })

@@ -90,11 +90,16 @@ export const removePerson: Handler = async (call) => {
   return { status: 204 }
 }
 
-/** `PUT /api/v1/accounts/NAME/password`: one's own with the current one, or another's as administrator. */
+/**
+ * `PUT /api/v1/accounts/NAME/password`: one's own with the current one, or another's as administrator. A first one of one's own by a
+ * token without an end only: a login of some hours must not become one for ever.
+ */
 export const putPassword: Handler = async (call) => {
   const account = await findOwn(call)
   const { password, current } = await readBody(call, newPassword)
-  if (account.id === call.account.id && account.hasPassword) {
+  const isOwn = account.id === call.account.id
+  if (isOwn && !account.hasPassword && call.identity.expiresAt !== undefined) throw denied()
+  if (isOwn && account.hasPassword) {
     const stored = await readPassword(call.database, account.id)
     if (!(await call.hasher.verify(current ?? '', stored))) {
       throw invalid('current: expected the password of now')

@@ -21,13 +21,17 @@ export const listOwnTokens: Handler = async (call) => {
   return json(200, { tokens: (await listTokens(call.database, account.id)).map(showToken) })
 }
 
-/** `POST /api/v1/accounts/NAME/tokens`: the answer has the token, for the only time. */
+/**
+ * `POST /api/v1/accounts/NAME/tokens`: the answer has the token, for the only time. One's own lasts no longer than what was shown
+ * to make it.
+ */
 export const addToken: Handler = async (call) => {
   const account = await findHolder(call)
   // Who makes tokens for another person could be that person.
   if (account.kind === 'person' && account.id !== call.account.id) throw denied()
   const { name, scopes, expires_in } = await readBody(call, newToken)
-  const expiresAt = expires_in === undefined ? undefined : call.now + expires_in * 1000
+  const wanted = expires_in === undefined ? undefined : call.now + expires_in * 1000
+  const expiresAt = account.kind === 'robot' ? wanted : earlier(wanted, call.identity.expiresAt)
   const entry = { action: 'token.create', target: account.name, detail: name }
   const { id, secret } = await change(call, entry, (transaction) =>
     createToken(
@@ -52,6 +56,11 @@ export const removeToken: Handler = async (call) => {
     if (!(await deleteToken(transaction, account.id, id))) throw notFound('such token')
   })
   return { status: 204 }
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  const time = Math.min(one ?? Infinity, other ?? Infinity)
+  return time === Infinity ? undefined : time
 }
 
 function scopeOf({ repository, actions }: GivenScope): Scope {
