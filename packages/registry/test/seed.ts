@@ -107,6 +107,10 @@ export function createSeed(database: Database, listeners: readonly ChangeListene
           `INSERT INTO blobs (digest, size, data, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
           [configDigest, config.byteLength, config, seed.now],
         )
+        await transaction.run(
+          'INSERT INTO repository_blobs (repository_id, digest, linked_at, lease_until) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+          [repository.id, configDigest, seed.now, seed.now],
+        )
         const document = {
           schemaVersion: 2,
           mediaType: mediaTypes.ociManifest,

@@ -124,7 +124,10 @@ async function claimContent(
     // Clients differ in what they write as the size of a manifest; of a blob it is what is read.
     if (manifests.has(digest)) continue
     const found = sizes.get(digest)
-    const mayMiss = isSparse || isForeignLayerType(mediaType) || urls.length > 0
+    // A config is read here, wherever else it may be fetched from.
+    const isConfig = document.kind === 'manifest' && digest === document.config.digest
+    const isElsewhere = !isConfig && (isForeignLayerType(mediaType) || urls.length > 0)
+    const mayMiss = isSparse || isElsewhere
     if (found === undefined ? mayMiss : found === size) continue
     const message =
       found === undefined

@@ -79,7 +79,7 @@ async function recordManifest(
   const images =
     document.kind === 'index'
       ? await describeIndex(transaction, repository.id, childrenOf(document))
-      : [await describeImage(transaction, document, digest, at)]
+      : [await describeImage(transaction, repository.id, document, { digest, pushedAt: at })]
   await transaction.run(rememberImages, [
     repository.id,
     digest,
@@ -91,13 +91,16 @@ async function recordManifest(
 
 async function describeImage(
   transaction: Transaction,
+  repositoryId: number,
   { config, layers }: Manifest,
-  digest: Digest,
-  pushedAt: number,
+  { digest, pushedAt }: { readonly digest: Digest; readonly pushedAt: number },
 ): Promise<RecordedImage> {
   // The platform is in the config. A small blob is in the database; a huge config tells nothing.
   const blob = isConfigType(config.mediaType)
-    ? await transaction.get<{ readonly data: Uint8Array | null }>(blobData, [config.digest])
+    ? await transaction.get<{ readonly data: Uint8Array | null }>(blobData, [
+        repositoryId,
+        config.digest,
+      ])
     : undefined
   const platform = blob?.data ? readPlatform(blob.data) : {}
   return {
@@ -180,7 +183,9 @@ function readPlatform(bytes: Uint8Array): Platform {
 
 const manifestBytes = 'SELECT bytes FROM manifests WHERE repository_id = ? AND digest = ?'
 
-const blobData = 'SELECT data FROM blobs WHERE digest = ?'
+/** Of its own repository: what it names may be another's. */
+const blobData = `SELECT blobs.data FROM blobs JOIN repository_blobs USING (digest)
+  WHERE repository_blobs.repository_id = ? AND blobs.digest = ?`
 
 const childRow = `SELECT manifest_images.images, manifest_images.full_size, manifests.created_at
   FROM manifests LEFT JOIN manifest_images USING (repository_id, digest)
