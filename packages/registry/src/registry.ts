@@ -9,6 +9,7 @@ import { listTags } from './distribution/tag-list.ts'
 import { createUploadHandlers } from './distribution/uploads.ts'
 import type { Face } from './face.ts'
 import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
+import { refuseOtherSites } from './own-site.ts'
 import type { PullThrough } from './proxy/pull-through.ts'
 import { Refusal, refusalResponse } from './refusal.ts'
 import { parseRoute, type Route } from './route.ts'
@@ -51,6 +52,7 @@ export function createRegistry(options: CreateRegistryOptions): Registry {
 
   async function answer(given: RegistryRequest): Promise<RegistryResponse> {
     const request = pullThrough?.underOwnName(given) ?? given
+    refuseOtherSites(request)
     const outside = await gate.handle?.(request)
     if (outside !== undefined) return outside
     const route = parseRoute(request.path)

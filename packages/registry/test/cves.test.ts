@@ -24,11 +24,7 @@ describe('weaknesses of distribution', () => {
     expect(await put(bytes, ociIndex)).toBe(400)
     const both = { ...imageOf('{}', 'v1'), manifests: [] }
     expect(await put(both, ociManifest)).toBe(400)
-    const { mediaType: _none, ...untyped } = {
-      mediaType: '',
-      ...imageOf('{}', 'v1'),
-      manifests: [],
-    }
+    const { mediaType: _none, ...untyped } = both
     expect(await put(untyped, ociManifest)).toBe(400)
     expect(await put(untyped, ociIndex)).toBe(400)
     // What is stored is answered by the type it came with, whatever the client accepts.
@@ -170,6 +166,42 @@ describe('weaknesses of zot and Quay', () => {
     }
   })
 
+  it('CSRF: a page of another site changes nothing with the password that a browser remembers', async () => {
+    await using village = await openVillage()
+    await village.push('ayse', 'ayse/app', 'v1')
+    const strangers = [
+      { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' },
+      { 'sec-fetch-site': 'same-site', origin: 'https://evil.registry.test' },
+      // Browsers tell the site to who speaks TLS only.
+      { origin: 'http://evil.example' },
+      { origin: 'http://registry.test.evil.example' },
+      { origin: 'null' },
+    ]
+    const calls = [
+      ['POST', '/api/v1/cleanup', 'root'],
+      ['PUT', '/api/v1/namespaces/ayse/quota', 'root'],
+      ['POST', '/api/v1/webhooks', 'ayse'],
+      ['PATCH', '/v2/repositories/ayse/app', 'ayse'],
+      ['DELETE', '/v2/ayse/app/manifests/v1', 'ayse'],
+    ] as const
+    for (const headers of strangers) {
+      for (const [method, path, who] of calls) {
+        const { status } = await village.as(who, method, path, { body: {}, headers })
+        expect(status, `${method} ${path}`).toBe(403)
+      }
+    }
+    const own = [
+      { 'sec-fetch-site': 'same-origin', origin: 'https://proxy.test' },
+      { origin: 'https://registry.test' },
+      {},
+    ]
+    for (const headers of own) {
+      const edit = { body: { description: 'x' }, headers }
+      const { status } = await village.as('ayse', 'PATCH', '/v2/repositories/ayse/app', edit)
+      expect(status).toBe(200)
+    }
+  })
+
   it('CORS: no answer lets another site read with the user’s credentials', async () => {
     await using village = await openVillage()
     await village.push('ayse', 'ayse/app', 'v1')
@@ -196,6 +228,20 @@ describe('weaknesses of zot and Quay', () => {
     expect((await village.as('ayse', 'PUT', '/v2/ayse/app/manifests/far', put)).status).toBe(201)
     const blob = `/v2/ayse/app/blobs/${foreign.digest}`
     expect((await village.as('ayse', 'GET', blob)).status).toBe(404)
+  })
+
+  it('a config is pushed, not pointed to: nobody reads another’s by its digest', async () => {
+    await using village = await openVillage()
+    const secret = JSON.stringify({ architecture: 'secret', os: 'linux' })
+    const target = `/v2/ayse/app/blobs/uploads/?digest=${digestOf(secret)}`
+    expect((await village.as('ayse', 'POST', target, { body: secret })).status).toBe(201)
+    await village.push('baris', 'baris/app', 'v1')
+    const { config, ...rest } = imageOf(secret, 'v1')
+    const pointing = { ...rest, config: { ...config, urls: ['https://example.com/config'] } }
+    const put = { body: JSON.stringify(pointing), headers: { 'content-type': ociManifest } }
+    expect((await village.as('baris', 'PUT', '/v2/baris/app/manifests/v2', put)).status).toBe(400)
+    const shown = await village.as('baris', 'GET', '/v2/repositories/baris/app/tags')
+    expect(shown.text).not.toContain('secret')
   })
 
   it('CVE-2021-3762: no name and no digest is a path', async () => {

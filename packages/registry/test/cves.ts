@@ -61,7 +61,20 @@ export async function openVillage(options: RegistryOptions = {}): Promise<Villag
   }
 }
 
-export function imageOf(config: string, layer: string): object {
+interface Image {
+  readonly schemaVersion: number
+  readonly mediaType: string
+  readonly config: Descriptor
+  readonly layers: readonly Descriptor[]
+}
+
+interface Descriptor {
+  readonly mediaType: string
+  readonly digest: string
+  readonly size: number
+}
+
+export function imageOf(config: string, layer: string): Image {
   return {
     schemaVersion: 2,
     mediaType: ociManifest,
@@ -74,7 +87,7 @@ export function digestOf(text: string): string {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`
 }
 
-function descriptorOf(mediaType: string, text: string): object {
+function descriptorOf(mediaType: string, text: string): Descriptor {
   return { mediaType, digest: digestOf(text), size: Buffer.byteLength(text) }
 }
 
