@@ -29,6 +29,8 @@ export interface Visitor {
   may(need: Need): boolean
   /** Whether the catalog and the search may show them this repository. */
   maySee(repository: string): boolean
+  /** False for who must not widen what others may do: a robot, or a token that was cut down. Default true. */
+  readonly mayGrant?: boolean
   /** Lets them in once more, by the rights of now, or throws the refusal. A gate whose rules never change has none. */
   admitAgain?(): Promise<void>
 }

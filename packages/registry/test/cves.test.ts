@@ -1,5 +1,6 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { basic } from './accounts.ts'
 import { digestOf, imageOf, ociIndex, ociManifest, openVillage, password } from './cves.ts'
 
 // One test for each weakness that other registries had, under the name it was published by.
@@ -178,8 +179,8 @@ describe('weaknesses of zot and Quay', () => {
       { origin: 'null' },
     ]
     const calls = [
-      ['POST', '/api/v1/cleanup', 'root'],
-      ['PUT', '/api/v1/namespaces/ayse/quota', 'root'],
+      ['POST', '/api/v1/gc', 'root'],
+      ['PUT', '/api/v1/quotas/ayse', 'root'],
       ['POST', '/api/v1/webhooks', 'ayse'],
       ['PATCH', '/v2/repositories/ayse/app', 'ayse'],
       ['DELETE', '/v2/ayse/app/manifests/v1', 'ayse'],
@@ -314,6 +315,38 @@ describe('weaknesses of Harbor', () => {
     ]) {
       expect((await village.as('baris', 'POST', '/api/v1/robots', { body })).status).toBe(403)
     }
+  })
+
+  it('a robot, or a token that was cut down, makes nothing public', async () => {
+    await using village = await openVillage()
+    await village.push('ayse', 'ayse/app', 'v1')
+    const right = [{ repository: 'ayse/**', actions: ['pull', 'push', 'delete', 'admin'] }]
+    const robot = await village.as('ayse', 'POST', '/api/v1/robots', {
+      body: { name: 'ayse+ci', grants: right },
+    })
+    const token = await village.as('ayse', 'POST', '/api/v1/accounts/ayse/tokens', {
+      body: { name: 'ci', scopes: right },
+    })
+    const headers = { 'content-type': 'application/json' }
+    const publish = async (authorization: string, body: object): Promise<number> =>
+      (
+        await village.registry.ask('PATCH', '/v2/repositories/ayse/app', {
+          authorization,
+          headers,
+          body,
+        })
+      ).status
+    for (const authorization of [
+      basic('ayse+ci', robot.document.token),
+      basic('ayse', token.document.token),
+    ]) {
+      expect(await publish(authorization, { description: 'x' })).toBe(200)
+      expect(await publish(authorization, { is_private: false })).toBe(403)
+      expect(await publish(authorization, { is_private: true })).toBe(403)
+    }
+    const anybody = await village.as(undefined, 'GET', '/v2/ayse/app/manifests/v1')
+    expect(anybody.status).toBe(401)
+    expect(await publish(basic('ayse', password), { is_private: false })).toBe(200)
   })
 
   it('CVE-2019-19023: nobody raises their own rights', async () => {

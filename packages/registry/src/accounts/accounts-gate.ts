@@ -142,10 +142,11 @@ function lacksSource(identity: Identity, need: Need): boolean {
 }
 
 function visitorOf(identity: Identity, admitted: Need): AccountVisitor {
-  const { rights, scopes } = identity
+  const { account, rights, scopes, access } = identity
   return {
-    account: identity.account?.name,
+    account: account?.name,
     identity,
+    mayGrant: account?.kind === 'person' && scopes === undefined && access === undefined,
     may: (need) => need === admitted || mayDo(identity, need),
     // A list is one scope for all repositories; which of them are shown follows from the rights.
     maySee: (repository) => isAllowed(rights, scopes, repository, 'pull'),

@@ -65,6 +65,13 @@ export async function editRepository(
   if (badge !== undefined && !visitor.may('system')) {
     throw new Refusal(403, 'DENIED', 'only who administers the registry gives badges')
   }
+  if (isPrivate !== undefined && visitor.mayGrant === false) {
+    throw new Refusal(
+      403,
+      'DENIED',
+      'a robot or a token with fewer rights makes nothing public or private',
+    )
+  }
   if (isPrivate === true && isOpen) {
     throw invalid('is_private cannot be true: everybody may do everything in this registry')
   }
