@@ -65,14 +65,18 @@ export async function startServer(options: ServerOptions, output: Output): Promi
     const place = { thread: 0, threads, listen: options.listen, tls }
     const first = await openReplica(options, place, surroundings)
     replicas.push(first)
-    closing.push(() => first.close())
+    closing.push(async () => {
+      await hangUp(first)
+      await first.close()
+    })
 
     const { promise: failed, reject: fail } = Promise.withResolvers<never>()
     failed.catch(() => undefined)
     const onDeath = (error: KatmanError): void => {
       fail(error)
     }
-    const others = await Promise.all(
+    // Those that started must be closed when another one did not.
+    const others = await Promise.allSettled(
       Array.from({ length: threads - 1 }, (_, at) =>
         startThread(
           { options, place: { ...place, thread: at + 1, listen: first.address } },
@@ -81,10 +85,14 @@ export async function startServer(options: ServerOptions, output: Output): Promi
       ),
     )
     for (const other of others) {
-      replicas.push(other)
-      closing.push(() => other.close())
+      if (other.status === 'rejected') continue
+      replicas.push(other.value)
+      closing.push(() => other.value.close())
     }
+    const failure = others.find((other) => other.status === 'rejected')
+    if (failure !== undefined) throw failure.reason
     const beside = await listenBeside(options, first)
+    if (beside !== undefined) closing.push(() => hangUp(beside))
     const firstRun = await first.firstRun()
     await first.start()
 
@@ -113,8 +121,6 @@ export async function startServer(options: ServerOptions, output: Output): Promi
         limit.abort()
         for (const replica of replicas) replica.cut()
         await drained
-        beside?.cut()
-        await beside?.drain()
         await closeAll()
       },
     }
@@ -122,6 +128,13 @@ export async function startServer(options: ServerOptions, output: Output): Promi
     await closeAll()
     throw error
   }
+}
+
+/** Takes nothing more and ends what is under way. */
+async function hangUp(listener: Pick<Listener, 'drain' | 'cut'>): Promise<void> {
+  const drained = listener.drain()
+  listener.cut()
+  await drained
 }
 
 /** One thread where the system cannot share a port between sockets, and where all is in its memory. */

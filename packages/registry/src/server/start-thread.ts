@@ -22,6 +22,9 @@ interface Surroundings {
   readonly onDeath: (error: KatmanError) => void
 }
 
+/** The numbers of a thread that died: nobody waits for them. */
+const nothing: MetricsSnapshot = { values: new Map(), histograms: new Map() }
+
 /** JavaScript heap of a thread, in MiB. Bodies are outside. */
 const resourceLimits = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 }
 
@@ -39,13 +42,15 @@ export async function startThread(
   const snapshots = new Map<number, (snapshot: MetricsSnapshot) => void>()
   let asked = 0
   let isEnding = false
+  let isDead = false
   const told: Partial<Record<FromThread['kind'], () => void>> = {}
   const send = (message: ToThread): void => {
     worker.postMessage(message)
   }
   const until = (kind: FromThread['kind']): Promise<void> =>
     new Promise((resolve) => {
-      told[kind] = resolve
+      if (isDead) resolve()
+      else told[kind] = resolve
     })
 
   await new Promise<void>((resolve, reject) => {
@@ -53,7 +58,10 @@ export async function startThread(
     const died = (error: Error): void => {
       const reason = threadFailed(error.message)
       reject(reason)
+      isDead = true
       for (const tell of Object.values(told)) tell()
+      for (const show of snapshots.values()) show(nothing)
+      snapshots.clear()
       if (!isEnding) onDeath(reason)
     }
     worker.on('error', (error) => {
@@ -114,6 +122,10 @@ export async function startThread(
     useTls: (pair) => send({ kind: 'tls', pair }),
     snapshot: () =>
       new Promise((resolve) => {
+        if (isDead) {
+          resolve(nothing)
+          return
+        }
         const id = ++asked
         snapshots.set(id, resolve)
         send({ kind: 'snapshot', id })
