@@ -135,6 +135,22 @@ describe('createGuard', () => {
     expect(guard('93.184.215.14', 'a.test')).toBe(true)
   })
 
+  it('refuses IPv6 behind which a translator or tunnel may find an address inside', () => {
+    const guard = createGuard([])
+    for (const address of [
+      '::ffff:0:127.0.0.1',
+      '::ffff:0:a00:1',
+      '64:ff9b:1::a00:1',
+      '64:ff9b:1:a00::1',
+      '2001:0:a00:1::',
+      '[2001::5ef5:ffff]',
+    ]) {
+      expect(guard(address, 'a.test'), address).toBe(false)
+    }
+    expect(guard('2001:4860:4860::8888', 'a.test')).toBe(true)
+    expect(createGuard(['64:ff9b:1::/48'])('64:ff9b:1::a00:1', 'a.test')).toBe(true)
+  })
+
   it('does not take what it cannot read', () => {
     for (const entry of ['10.0.0.0/33', '/8', 'a b', '*', '', '300.1.1.1/8', 'http://a.test']) {
       expect(() => createGuard([entry]), entry).toThrow('neither an address')

@@ -24,6 +24,12 @@ export interface GuardOptions {
 const cloudAddresses = ['168.63.129.16', 'fd00:ec2::254']
 
 /**
+ * IPv6 that a translator or a tunnel in the network may carry to any IPv4 address, also to one inside: translated (RFC 2765), NAT64
+ * of a network's own (RFC 8215), Teredo (RFC 4380).
+ */
+const translatedBlocks = ['::ffff:0:0:0/96', '64:ff9b:1::/48', '2001::/32']
+
+/**
  * The one way by which the registry reaches what others name: webhooks, identity providers, upstreams. Loopback, private and link-local
  * addresses are refused unless allowed; the address that is dialled is the one that was checked, so a name cannot change in between.
  * It uses no proxy.
@@ -53,6 +59,7 @@ export function createGuard(
   return (address, hostname) => {
     if (names.has(hostname.toLowerCase().replace(/\.$/, ''))) return true
     if (blocks.some((block) => inBlock(plain(address), block))) return true
+    if (translatedBlocks.some((block) => inBlock(plain(address), block))) return false
     return !isPrivateAddress(address) && !cloudAddresses.includes(plain(address))
   }
 }
