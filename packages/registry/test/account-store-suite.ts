@@ -38,6 +38,7 @@ import {
   findTokenBySecret,
   listTokens,
 } from '../src/accounts/token-store.ts'
+import { getWebhook, listWebhooks, putWebhook } from '../src/events/webhook-store.ts'
 import { type Database, migrate } from '../src/index.ts'
 import type { OpenDatabase } from './databases.ts'
 
@@ -317,6 +318,57 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
         'mirrors/app',
       ])
       expect(await findNamespace(database, 'mirror')).toBeUndefined()
+    })
+
+    it('leave no webhook that tells them of a namespace they have lost', async () => {
+      await using database = await openTables()
+      const add = (name: string, more: object = {}) =>
+        database.transaction((tx) => createAccount(tx, { name, kind: 'person', ...more }, 1))
+      await add('root', { isAdmin: true })
+      const boss = await add('boss', { isAdmin: true })
+      const people = []
+      for (const name of ['gone', 'lesser', 'deleted', 'disabled', 'owner']) {
+        people.push(await add(name))
+      }
+      const [gone, lesser, deleted, disabled] = people.map(({ id }) => id)
+      const team = { name: 'team', createdBy: 'root' }
+      await database.transaction((tx) => createNamespace(tx, team, 1))
+      const setRole = (accountID = 0, role: 'owner' | 'developer' = 'owner') =>
+        database.transaction((tx) => setMember(tx, 'team', { accountID, role }))
+      for (const { id } of people) await setRole(id)
+      const hook = (id: string, createdBy: string | null, namespace = 'team') =>
+        putWebhook(database, {
+          ...{ id, createdBy, namespace, repositories: '**', types: [], url: 'https://hook.test' },
+          ...{ secret: 's', isEnabled: true, failures: 0, disabledReason: null },
+          ...{ createdAt: 1, updatedAt: 1 },
+        })
+      for (const { name } of [...people, boss]) await hook(name, name)
+      await hook('registry', 'boss', '')
+      await hook('nobody', null)
+      await setRole(lesser, 'developer')
+      await setRole(boss.id, 'developer')
+      await database.transaction((tx) => deleteMember(tx, 'team', gone ?? 0))
+      await database.transaction((tx) => deleteAccount(tx, deleted ?? 0))
+      await database.transaction((tx) => changeAccount(tx, disabled ?? 0, { isDisabled: true }, 2))
+      const enabled = async (): Promise<readonly string[]> =>
+        (await listWebhooks(database, 'team'))
+          .filter(({ isEnabled }) => isEnabled)
+          .map(({ id }) => id)
+      expect(await enabled()).toEqual(['boss', 'nobody', 'owner'])
+      expect((await getWebhook(database, 'gone'))?.disabledReason).toContain('not administer')
+      await database.transaction((tx) => changeAccount(tx, boss.id, { isAdmin: false }, 2))
+      expect(await enabled()).toEqual(['nobody', 'owner'])
+      expect(await getWebhook(database, 'registry')).toMatchObject({ isEnabled: false })
+
+      await database.run(
+        `INSERT INTO webhook_deliveries (id, webhook_id, type, body, state, attempts, created_at)
+         VALUES ('one', 'owner', 't', '{}', 'waiting', 0, 1)`,
+      )
+      await hook('elsewhere', 'owner', 'other')
+      await database.transaction((tx) => deleteNamespace(tx, 'team'))
+      expect(await listWebhooks(database, 'team')).toEqual([])
+      expect(await database.all('SELECT id FROM webhook_deliveries')).toEqual([])
+      expect(await listWebhooks(database, 'other')).toHaveLength(1)
     })
 
     it('sign tokens that every replica reads, by keys that change each month', async () => {

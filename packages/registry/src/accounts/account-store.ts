@@ -1,4 +1,5 @@
 import type { Queries, Transaction } from '../database/database.ts'
+import { disableForeignWebhooks } from '../events/webhook-store.ts'
 import { Refusal } from '../refusal.ts'
 import { bumpGeneration } from './generation.ts'
 
@@ -186,12 +187,14 @@ export async function changeAccount(
       id,
     ],
   )
+  await disableForeignWebhooks(transaction, id)
   await keepAnAdministrator(transaction)
   await bumpGeneration(transaction)
 }
 
 /** Removes an account with its tokens, roles and grants. */
 export async function deleteAccount(transaction: Transaction, id: number): Promise<void> {
+  await disableForeignWebhooks(transaction, id, { isGone: true })
   await transaction.run('DELETE FROM access_tokens WHERE account_id = ?', [id])
   await transaction.run('DELETE FROM namespace_members WHERE account_id = ?', [id])
   await transaction.run("DELETE FROM grants WHERE subject = 'account' AND account_id = ?", [id])

@@ -1,4 +1,5 @@
 import type { Queries, Transaction } from '../database/database.ts'
+import { deleteWebhooksOf, disableForeignWebhooks } from '../events/webhook-store.ts'
 import { Refusal } from '../refusal.ts'
 import { bumpGeneration } from './generation.ts'
 import type { Role } from './rights.ts'
@@ -93,7 +94,12 @@ interface ListNamespaces {
   readonly limit: number
 }
 
-/** @throws Refusal 409 while it has repositories. */
+/**
+ * With its robots, grants and webhooks. Its quota stays: that is the administrator's, and nobody gets rid of one by deleting
+ * a namespace and opening it again.
+ *
+ * @throws Refusal 409 while it has repositories.
+ */
 export async function deleteNamespace(transaction: Transaction, name: string): Promise<void> {
   const used = await transaction.get(
     'SELECT 1 AS one FROM repositories WHERE namespace = ? LIMIT 1',
@@ -118,6 +124,7 @@ export async function deleteNamespace(transaction: Transaction, name: string): P
     inside.length,
     inside,
   ])
+  await deleteWebhooksOf(transaction, name)
   await transaction.run('DELETE FROM namespace_members WHERE namespace = ?', [name])
   await transaction.run('DELETE FROM namespaces WHERE name = ?', [name])
   await bumpGeneration(transaction)
@@ -141,6 +148,7 @@ export async function setMember(
      ON CONFLICT (namespace, account_id) DO UPDATE SET role = excluded.role`,
     [namespace, accountID, role],
   )
+  await disableForeignWebhooks(transaction, accountID)
   await bumpGeneration(transaction)
 }
 
@@ -154,6 +162,7 @@ export async function deleteMember(
     'DELETE FROM namespace_members WHERE namespace = ? AND account_id = ?',
     [namespace, accountID],
   )
+  await disableForeignWebhooks(transaction, accountID)
   await bumpGeneration(transaction)
   return count > 0
 }

@@ -72,6 +72,28 @@ export async function deleteWebhook(queries: Queries, id: string): Promise<void>
   await queries.run('DELETE FROM webhooks WHERE id = ?', [id])
 }
 
+/** All of a namespace, with their messages: whoever opens it next does not tell its former owner. */
+export async function deleteWebhooksOf(queries: Queries, namespace: string): Promise<void> {
+  await queries.run(
+    'DELETE FROM webhook_deliveries WHERE webhook_id IN (SELECT id FROM webhooks WHERE namespace = ?)',
+    [namespace],
+  )
+  await queries.run('DELETE FROM webhooks WHERE namespace = ?', [namespace])
+}
+
+/**
+ * Disables what an account made and may not administer any more. Called after its rights changed; with `isGone` before its row
+ * goes. Who administers the namespace may enable it again.
+ */
+export async function disableForeignWebhooks(
+  queries: Queries,
+  accountID: number,
+  { isGone = false }: { readonly isGone?: boolean } = {},
+): Promise<void> {
+  const reason = 'whoever made it does not administer the namespace any more'
+  await queries.run(disableForeign, [reason, accountID, isGone ? 1 : 0, accountID])
+}
+
 /** A message was taken: the failures before it do not count. */
 export async function noteSuccess(queries: Queries, id: string): Promise<void> {
   await queries.run('UPDATE webhooks SET failures = 0 WHERE id = ? AND failures > 0', [id])
@@ -135,6 +157,13 @@ function read(row: Row): Webhook {
 }
 
 const columns = `id, namespace, repositories, types, url, secret, is_enabled, failures, disabled_reason, created_by, created_at, updated_at`
+
+const disableForeign = `UPDATE webhooks SET is_enabled = 0, disabled_reason = ?
+  WHERE is_enabled = 1 AND created_by = (SELECT name FROM accounts WHERE id = ?)
+    AND (? = 1 OR NOT EXISTS (
+      SELECT 1 FROM accounts a WHERE a.id = ? AND a.is_disabled = 0 AND (a.is_admin = 1 OR EXISTS (
+        SELECT 1 FROM namespace_members m
+        WHERE m.account_id = a.id AND m.namespace = webhooks.namespace AND m.role = 'owner'))))`
 
 const select = `SELECT ${columns} FROM webhooks`
 
