@@ -338,9 +338,18 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
       for (const { id } of people) await setRole(id)
       const hook = (id: string, createdBy: string | null, namespace = 'team') =>
         putWebhook(database, {
-          ...{ id, createdBy, namespace, repositories: '**', types: [], url: 'https://hook.test' },
-          ...{ secret: 's', isEnabled: true, failures: 0, disabledReason: null },
-          ...{ createdAt: 1, updatedAt: 1 },
+          id,
+          createdBy,
+          namespace,
+          repositories: '**',
+          types: [],
+          url: 'https://hook.test',
+          secret: 's',
+          isEnabled: true,
+          failures: 0,
+          disabledReason: null,
+          createdAt: 1,
+          updatedAt: 1,
         })
       for (const { name } of [...people, boss]) await hook(name, name)
       await hook('registry', 'boss', '')
