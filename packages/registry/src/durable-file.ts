@@ -41,6 +41,16 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/** Makes the bytes of a file durable. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Makes the names in a folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
   let handle: FileHandle

@@ -1,3 +1,5 @@
+import { readdir, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
 import { type Digest, mediaTypes } from '@katman/oci'
 import { describe, expect, it } from 'vitest'
 import type { Gate } from '../src/access.ts'
@@ -11,9 +13,10 @@ import {
   openMemoryObjects,
   type Registry,
 } from '../src/index.ts'
+import { openFolderObjects } from '../src/objects/folder-objects.ts'
 import { Refusal } from '../src/refusal.ts'
 import type { OpenDatabase } from './databases.ts'
-import { digestOf } from './support.ts'
+import { digestOf, makeFolder } from './support.ts'
 
 type Options = Partial<CreateRegistryOptions>
 
@@ -149,6 +152,79 @@ export function distributionSuite(name: string, open: OpenDatabase): void {
       expect((await ask(`PUT ${session}?digest=${digestOf(large)}`)).status).toBe(201)
       const { text } = await ask(`GET /v2/app/blobs/${digestOf(large)}`)
       expect(digestOf(text)).toBe(digestOf(large))
+    })
+
+    it('become a blob of what its digest says when two close them at once', async () => {
+      await using world = await openWorld()
+      const root = await makeFolder()
+      try {
+        const objects = await openFolderObjects(root)
+        const [one, other] = [world.registry({ objects }), world.registry({ objects })]
+        const session = await begin(one)
+        await one(`PATCH ${session}`, { body: large })
+        const [key = ''] = await readdir(path.join(root, 'incoming'))
+        const whole = Buffer.concat([large, Buffer.alloc(6_000_000, 'more ')])
+        const isClosed = Promise.withResolvers<void>()
+        async function* nothing(): AsyncIterable<Uint8Array> {
+          while ((await stat(path.join(root, 'incoming', key))).size === large.byteLength);
+        }
+        async function* rest(): AsyncIterable<Uint8Array> {
+          yield whole.subarray(large.byteLength, 5_000_000)
+          await isClosed.promise
+          yield whole.subarray(5_000_000)
+        }
+        const early = other(`PUT ${session}?digest=${digestOf(large)}`, { body: nothing() })
+        const late = one(`PUT ${session}?digest=${digestOf(whole)}`, { body: rest() })
+        expect((await early).status).toBe(409)
+        isClosed.resolve()
+        expect((await late).status).toBe(201)
+        const { text } = await other(`GET /v2/app/blobs/${digestOf(whole)}`)
+        expect(digestOf(text)).toBe(digestOf(whole))
+        expect((await one(`HEAD /v2/app/blobs/${digestOf(large)}`)).status).toBe(404)
+      } finally {
+        await rm(root, { recursive: true })
+      }
+    })
+
+    it('belong to nobody else while they are hashed and finished', async () => {
+      await using world = await openWorld()
+      const one = world.registry()
+      const session = await begin(one)
+      await one(`PATCH ${session}`, { body: large.subarray(0, 100_000) })
+      const objects: ObjectStore = {
+        ...world.objects,
+        async finish(upload) {
+          const between = await one(`PATCH ${session}`, { body: large.subarray(100_000) })
+          expect(between.status).toBe(409)
+          await world.objects.finish(upload)
+        },
+      }
+      const digest = digestOf(large.subarray(0, 100_000))
+      const { status } = await world.registry({ objects })(`PUT ${session}?digest=${digest}`)
+      expect(status).toBe(201)
+    })
+
+    it('are closed again at once after the store failed', async () => {
+      await using world = await openWorld()
+      let failures = 1
+      const objects: ObjectStore = {
+        ...world.objects,
+        async finish(upload) {
+          if (failures-- > 0) throw new Error('the store is away')
+          await world.objects.finish(upload)
+        },
+      }
+      const ask = world.registry({ objects })
+      const session = await begin(ask)
+      await ask(`PATCH ${session}`, { body: large })
+      const close = `PUT ${session}?digest=${digestOf(large)}`
+      await expect(
+        ask(close).then(
+          ({ status }) => status,
+          () => 500,
+        ),
+      ).resolves.toBe(500)
+      expect((await ask(close)).status).toBe(201)
     })
 
     it('keep one object when two push the same at once', async () => {

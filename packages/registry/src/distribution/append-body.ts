@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Bytes } from '@katman/oci'
-import { claimUpload, renewUpload, saveUpload, type UploadRow } from '../metadata/uploads.ts'
+import { saveUpload, type UploadRow } from '../metadata/uploads.ts'
 import type { DistributionContext } from './context.ts'
 import type { IncomingBody } from './incoming-body.ts'
 import type { LiveUpload } from './live-uploads.ts'
 import { otherWriter } from './store-blob.ts'
+import { busyMs, checkFree, renewing, renewMs, takeUpload } from './take-upload.ts'
 import type { UploadHolder } from './upload-holder.ts'
 
 /** An object is written so far before its row says so. */
 const partBytes = 64 * 1024 * 1024
-/** A writer that did not say for so long that it is there is taken for dead. */
-const busyMs = 15_000
-const renewMs = 4000
 const checkpointMs = 30_000
 
 const none = new Uint8Array()
@@ -28,13 +26,12 @@ export async function appendBody(
   holder: UploadHolder,
 ): Promise<UploadRow> {
   live.arriving = () => row.size + body.received
-  // A write that is not surely over would mix with ours.
-  const isFree = row.busyUntil === 0 || (row.holder !== undefined && holder.isGone(row.holder))
-  if (!isFree && row.busyUntil > context.now()) throw otherWriter()
+  // Who cannot have it is told before the body is read.
+  checkFree(context, row, holder)
   const room = row.object === undefined ? context.limits.inlineBytes - row.size : 0
   const few = await body.whole(Math.max(0, room), Math.min(renewMs, pauseOf(context)))
   if (few === undefined) {
-    const taken = await take(context, row, holder, isFree)
+    const taken = await takeUpload(context, row, holder)
     return appendParts(context, taken, body, live)
   }
   const saved = few.arrived.byteLength === 0 ? row : await saveFew(context, row, few.arrived, live)
@@ -62,67 +59,36 @@ async function saveFew(
   return grown
 }
 
-/** Makes this process the only one that writes to the object. */
-async function take(
-  { database, now, objects }: DistributionContext,
-  row: UploadRow,
-  holder: UploadHolder,
-  isFree: boolean,
-): Promise<UploadRow> {
-  const busyUntil = now() + busyMs
-  const isOurs = await database.transaction(
-    (transaction) => claimUpload(transaction, row, { holder: holder.name, busyUntil }),
-    { isDurable: false },
-  )
-  if (!isOurs) throw otherWriter()
-  const taken = { ...row, epoch: row.epoch + 1, busyUntil, holder: holder.name }
-  if (isFree || row.object === undefined) return taken
-  // The one before may only be slow, and write once more: it keeps the object, we go on with a copy.
-  const { upload, failure } = await objects.append(
-    await objects.begin(randomUUID()),
-    objects.readUpload(row.object),
-  )
-  if (failure !== undefined) throw failure
-  await objects.abort(row.object)
-  return { ...taken, object: upload }
-}
-
 async function appendParts(
   context: DistributionContext,
   taken: UploadRow,
   body: IncomingBody,
   live: LiveUpload,
 ): Promise<UploadRow> {
-  const { database, now, objects } = context
+  const { now, objects } = context
   let row = taken
-  const renewal = setInterval(() => {
-    renewUpload(database, row, now() + busyMs).catch(() => undefined)
-  }, renewMs).unref()
-  try {
-    let object = row.object ?? (await objects.begin(randomUUID()))
-    let bytes: Bytes = hashed(body.part(partBytes, pauseOf(context)), live, row.data)
-    for (;;) {
-      const result = await objects.append(object, bytes)
-      object = result.upload
-      const isLast = body.isDone || result.failure !== undefined
-      // The store did not keep all that was hashed.
-      if (object.size !== live.size) live.hash = undefined
-      row = {
-        ...row,
-        object,
-        size: object.size,
-        data: none,
-        // A copy of the state of a hash costs little, but not nothing.
-        digest: isLast ? live.hash?.digest() : undefined,
-        busyUntil: isLast ? 0 : now() + busyMs,
-      }
-      await save(context, row, live)
-      if (result.failure !== undefined) throw result.failure
-      if (isLast) return row
-      bytes = hashed(body.part(partBytes, pauseOf(context)), live, none)
+  using _renewal = renewing(context, taken)
+  let object = row.object ?? (await objects.begin(randomUUID()))
+  let bytes: Bytes = hashed(body.part(partBytes, pauseOf(context)), live, row.data)
+  for (;;) {
+    const result = await objects.append(object, bytes)
+    object = result.upload
+    const isLast = body.isDone || result.failure !== undefined
+    // The store did not keep all that was hashed.
+    if (object.size !== live.size) live.hash = undefined
+    row = {
+      ...row,
+      object,
+      size: object.size,
+      data: none,
+      // A copy of the state of a hash costs little, but not nothing.
+      digest: isLast ? live.hash?.digest() : undefined,
+      busyUntil: isLast ? 0 : now() + busyMs,
     }
-  } finally {
-    clearInterval(renewal)
+    await save(context, row, live)
+    if (result.failure !== undefined) throw result.failure
+    if (isLast) return row
+    bytes = hashed(body.part(partBytes, pauseOf(context)), live, none)
   }
 }
 

@@ -18,6 +18,7 @@ import { IncomingBody } from './incoming-body.ts'
 import { LiveUploads } from './live-uploads.ts'
 import { mountBlob } from './mount-blob.ts'
 import { storeBlob } from './store-blob.ts'
+import { leaveUpload, renewing, takeUpload } from './take-upload.ts'
 import { hasDigest } from './upload-hash.ts'
 import { createUploadHolder } from './upload-holder.ts'
 
@@ -101,7 +102,21 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
     })
   }
 
+  /** Makes a blob of an upload that is read to its end. */
   async function commit(row: UploadRow, digest: Digest, asked: Asked): Promise<RegistryResponse> {
+    if (row.object === undefined) return conclude(row, digest, asked)
+    const taken = await takeUpload(context, row, holder)
+    using _renewal = renewing(context, taken)
+    try {
+      return await conclude(taken, digest, asked)
+    } catch (error) {
+      // Refused is given up; everything else may be tried again.
+      if (!(error instanceof Refusal)) await leaveUpload(context, taken)
+      throw error
+    }
+  }
+
+  async function conclude(row: UploadRow, digest: Digest, asked: Asked): Promise<RegistryResponse> {
     const { data, object, repository, size } = row
     const known =
       row.digest !== undefined && digestAlgorithm(row.digest) === digestAlgorithm(digest)

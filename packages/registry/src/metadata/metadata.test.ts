@@ -30,6 +30,7 @@ import {
   findUpload,
   listStaleUploads,
   removeUpload,
+  renewUpload,
   saveUpload,
 } from './uploads.ts'
 
@@ -163,6 +164,24 @@ describe('uploads', () => {
     expect(await listStaleUploads(database, 3, 9)).toHaveLength(1)
     expect(await removeUpload(database, { id: 'u', epoch: 0 })).toBe(false)
     expect(await removeUpload(database, { id: 'u', epoch: 1 })).toBe(true)
+  })
+})
+
+describe('renewUpload', () => {
+  it('does not take back that its writer is done', async () => {
+    await using database = await openDatabase()
+    await addUpload(database, { id: 'u', repository: 'app', actor: undefined, now: 1 })
+    const busyUntil = async (): Promise<number | undefined> =>
+      (await findUpload(database, 'app', 'u'))?.busyUntil
+    const read = await findUpload(database, 'app', 'u')
+    if (read === undefined) throw new Error('no upload')
+    await claimUpload(database, read, { holder: 'a', busyUntil: 9 })
+    const taken = { ...read, epoch: 1 }
+    await renewUpload(database, taken, 20)
+    expect(await busyUntil()).toBe(20)
+    await saveUpload(database, { ...taken, busyUntil: 0 }, { now: 2 })
+    await renewUpload(database, taken, 30)
+    expect(await busyUntil()).toBe(0)
   })
 })
 

@@ -134,17 +134,24 @@ export async function saveUpload(
   return changed === 1
 }
 
-/** Says that the one who has an upload is still there. */
+/** Says that the one who has an upload is still there; not of one who is done with it. */
 export async function renewUpload(
   queries: Queries,
   { id, epoch }: Pick<UploadRow, 'id' | 'epoch'>,
   busyUntil: number,
 ): Promise<void> {
-  await queries.run('UPDATE uploads SET busy_until = ? WHERE id = ? AND epoch = ?', [
-    busyUntil,
-    id,
-    epoch,
-  ])
+  await queries.run(
+    'UPDATE uploads SET busy_until = ? WHERE id = ? AND epoch = ? AND busy_until <> 0',
+    [busyUntil, id, epoch],
+  )
+}
+
+/** Says that the one who had an upload is done with it. */
+export async function freeUpload(
+  queries: Queries,
+  { id, epoch }: Pick<UploadRow, 'id' | 'epoch'>,
+): Promise<void> {
+  await queries.run('UPDATE uploads SET busy_until = 0 WHERE id = ? AND epoch = ?', [id, epoch])
 }
 
 /** Forgets an upload, for the one who has it. False when another took it. */

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { access, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { type Bytes, KatmanError } from '@katman/oci'
-import { ifThere, makeFolder, syncFolder } from '../durable-file.ts'
+import { ifThere, makeFolder, syncFile, syncFolder } from '../durable-file.ts'
 import type { ByteRange, ObjectStore, ObjectUpload, StoredObject } from '../object-store.ts'
 import { adoptFile } from './adopt-file.ts'
 import { readFile } from './read-file.ts'
@@ -68,8 +68,10 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
       const handle = await ifThere(open(source, 'r+'))
       if (handle === undefined) {
         // Finished by an earlier try, whose caller did not live to hear of it.
-        if ((await ifThere(stat(target)))?.size === upload.size) return
-        throw lost(upload)
+        if ((await ifThere(stat(target)))?.size !== upload.size) throw lost(upload)
+        await syncFile(target)
+        await syncFolder(path.dirname(target))
+        return
       }
       try {
         await settle(handle, upload)
