@@ -167,6 +167,7 @@ export function distributionSuite(name: string, open: OpenDatabase): void {
         const isClosed = Promise.withResolvers<void>()
         async function* nothing(): AsyncIterable<Uint8Array> {
           while ((await stat(path.join(root, 'incoming', key))).size === large.byteLength);
+          yield new Uint8Array()
         }
         async function* rest(): AsyncIterable<Uint8Array> {
           yield whole.subarray(large.byteLength, 5_000_000)
