@@ -7,6 +7,7 @@ import { findUsage, setQuota, checkUpload } from '../src/cleanup/quotas.ts'
 import { checkCounters, recount } from '../src/cleanup/recount.ts'
 import { planRetention, runRetention } from '../src/cleanup/retention.ts'
 import { setRetention } from '../src/cleanup/retention-policy.ts'
+import { runCleanup } from '../src/cleanup/run-cleanup.ts'
 import { reviewDue } from '../src/cleanup/review.ts'
 import { listDamage, scrub } from '../src/cleanup/scrub.ts'
 import { openWorld, type World } from './cleanup-world.ts'
@@ -208,6 +209,41 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       // Later it is tried again.
       world.wait(5000)
       expect(await reviewDue(world.cleaner)).toMatchObject({ failed: 0, links: 1 })
+    })
+
+    it('goes on when an upload cannot be given up, and tries it again later', async () => {
+      await using world = await openWorld(open, { uploadsMs: 1000 })
+      const { database, objects } = world.cleaner
+      for (const key of ['abc', 'def']) {
+        await database.run(
+          `INSERT INTO uploads (id, repository, size, state, epoch, busy_until, started_at, updated_at)
+           VALUES (?, 'team/app', 0, ?, 1, 0, 0, 0)`,
+          [key, JSON.stringify(await objects.begin(key))],
+        )
+      }
+      const warnings: string[] = []
+      let isBroken = true
+      const cleaner: World['cleaner'] = {
+        ...world.cleaner,
+        warn: (line) => warnings.push(line),
+        objects: {
+          ...objects,
+          async abort(upload) {
+            if (isBroken && upload.key === 'abc') throw new Error('not today')
+            await objects.abort(upload)
+          },
+        },
+      }
+      await world.upload('team/app', 'left alone')
+      world.wait(1000)
+      expect(await runCleanup(cleaner)).toMatchObject({ uploads: 1, links: 1 })
+      expect(warnings).toEqual([expect.stringMatching(/^the upload abc .*: not today$/)])
+      isBroken = false
+      world.wait(3_600_000)
+      expect(await runCleanup(cleaner)).toMatchObject({ uploads: 0 })
+      world.wait(1)
+      expect(await runCleanup(cleaner)).toMatchObject({ uploads: 1 })
+      expect(warnings).toHaveLength(1)
     })
 
     it('deletes old objects that no row knows', async () => {
@@ -420,6 +456,27 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       expect(await scrub(world.cleaner, { pause })).toMatchObject({ damaged: 0 })
     })
 
+    it('quarantines what the disk cannot read', async () => {
+      await using world = await openWorld(open)
+      await world.upload('team/app', 'bad')
+      await world.upload('team/app', 'good')
+      const failure = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+      const cleaner = unreadable(world, 3, failure)
+      expect(await scrub(cleaner, { pause })).toMatchObject({ blobs: 2, damaged: 1 })
+      expect(await listDamage(world.database, 10)).toMatchObject([{ reason: failure.message }])
+    })
+
+    it('tries what cannot be read just now again, and then goes on behind it', async () => {
+      await using world = await openWorld(open)
+      await world.upload('team/app', 'bad')
+      await world.upload('team/app', 'good')
+      const cleaner = unreadable(world, 3, new Error('not today'))
+      await expect(scrub(cleaner, { pause })).rejects.toThrow('not today')
+      await expect(scrub(cleaner, { pause })).rejects.toThrow('not today')
+      expect(await scrub(cleaner, { pause })).toMatchObject({ damaged: 0, isWhole: true })
+      expect(await listDamage(world.database, 10)).toEqual([])
+    })
+
     it('reads no faster than it may and goes on where it ended', async () => {
       await using world = await openWorld(open)
       for (const text of ['a', 'b', 'c']) await world.upload('team/app', text.repeat(1000))
@@ -436,6 +493,16 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       expect(waits).toEqual([1000, 1000, 1000])
     })
   })
+}
+
+/** Fails for what has `size` bytes. */
+function unreadable({ cleaner }: World, size: number, failure: Error): World['cleaner'] {
+  const { objects } = cleaner
+  const open: typeof objects.open = (key, range) => {
+    if (range.end === size) throw failure
+    return objects.open(key, range)
+  }
+  return { ...cleaner, objects: { ...objects, open } }
 }
 
 async function planOf(

@@ -73,6 +73,7 @@ export async function openWorld(
     objects,
     now,
     options,
+    warn: () => undefined,
     async tell(transaction, change) {
       for (const listener of listeners) await listener(transaction, change)
     },

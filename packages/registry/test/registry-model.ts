@@ -110,6 +110,7 @@ function cleanerOf(
     ...own,
     now,
     options: times,
+    warn: () => undefined,
     async tell(transaction, change) {
       for (const listener of listeners) await listener(transaction, change)
     },

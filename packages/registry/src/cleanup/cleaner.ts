@@ -11,6 +11,8 @@ export interface Cleaner {
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly options: CleanupTimes
+  /** Tells the people who run the registry: one line. */
+  readonly warn: (line: string) => void
 }
 
 /** All in milliseconds. */

@@ -25,6 +25,7 @@ export function openCleanup({ database, core, now, warn, options: all }: Foundat
     },
     now,
     options: times,
+    warn,
   }
   const store: StoreManifest = async (repository, manifest, actor) => {
     // It was there before, so what it names may be elsewhere.

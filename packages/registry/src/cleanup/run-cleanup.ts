@@ -14,8 +14,14 @@ export interface CleanupCount extends ReviewCount {
 
 /** Does everything that clean-up has to do now. */
 export async function runCleanup(cleaner: Cleaner, signal?: AbortSignal): Promise<CleanupCount> {
-  const uploads = await expireUploads(cleaner, cleaner.now() - cleaner.options.uploadsMs, signal)
   const purged = await purgeDeleted(cleaner, signal)
   const reviews = await reviewDue(cleaner, signal)
+  const uploads = await expireUploads(cleaner, cleaner.now() - cleaner.options.uploadsMs, {
+    signal,
+    onFailure({ id }, error) {
+      const why = error instanceof Error ? error.message : String(error)
+      cleaner.warn(`the upload ${id} could not be given up and is tried again in an hour: ${why}`)
+    },
+  })
   return { ...reviews, uploads, purged, objects: await deleteObjects(cleaner, signal) }
 }

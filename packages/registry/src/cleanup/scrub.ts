@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Bytes, type Digest, digestAlgorithm, isKatmanError } from '@katman/oci'
-import type { Queries } from '../database/database.ts'
+import type { Database, Queries } from '../database/database.ts'
 import type { Cleaner } from './cleaner.ts'
 
 export interface ScrubOptions {
@@ -33,7 +33,12 @@ export interface ScrubCount {
 
 /** Where the next call goes on. */
 const cursorKey = 'scrub/cursor'
+/** Which blob could not be read, and how often. */
+const failedKey = 'scrub/failed'
+const failuresAtMost = 3
 const defaultRate = 50_000_000
+/** What a disk or a file system says of a place that it cannot read. */
+const damageCodes = new Set(['EIO', 'EBADMSG', 'EUCLEAN'])
 
 /**
  * Reads every blob as it is stored and compares it with its digest. What differs or is missing is quarantined: clients are told
@@ -43,16 +48,23 @@ export async function scrub(cleaner: Cleaner, options: ScrubOptions): Promise<Sc
   const { database } = cleaner
   const { bytesPerSecond = defaultRate, maxBytes = Infinity, onDamage, pause, signal } = options
   let count = { blobs: 0, bytes: 0, damaged: 0, isWhole: false }
-  let cursor = await readCursor(database)
+  let cursor = await readSetting(database, cursorKey)
   while (count.bytes < maxBytes) {
     signal?.throwIfAborted()
     const blob = await database.get<BlobRow>(nextBlob, [cursor])
     if (blob === undefined) {
-      await writeCursor(database, '')
+      await writeSetting(database, cursorKey, '')
       return { ...count, isWhole: true }
     }
     const startedAt = cleaner.now()
-    const reason = await findDamage(cleaner, blob)
+    let reason: string | undefined
+    try {
+      reason = await findDamage(cleaner, blob)
+    } catch (error) {
+      if (!(await isHopeless(database, blob))) throw error
+      const why = error instanceof Error ? error.message : String(error)
+      cleaner.warn(`blob ${blob.digest} could not be read and is left out of this scrub: ${why}`)
+    }
     if (reason !== undefined && (await quarantine(cleaner, blob, reason))) {
       const { digest, size } = blob
       onDamage?.({ digest, size, reason, foundAt: cleaner.now() })
@@ -60,11 +72,19 @@ export async function scrub(cleaner: Cleaner, options: ScrubOptions): Promise<Sc
     }
     count = { ...count, blobs: count.blobs + 1, bytes: count.bytes + blob.size }
     cursor = blob.digest
-    await writeCursor(database, cursor)
+    await writeSetting(database, cursorKey, cursor)
     const waitMs = (blob.size / bytesPerSecond) * 1000 - (cleaner.now() - startedAt)
     if (waitMs >= 1) await pause(waitMs, signal)
   }
   return count
+}
+
+/** Whether a blob failed so often that one goes on behind it: the others must be read, too. */
+async function isHopeless(database: Database, { digest }: BlobRow): Promise<boolean> {
+  const [before, times = '0'] = (await readSetting(database, failedKey)).split(' ')
+  const failures = before === digest ? Number(times) + 1 : 1
+  await writeSetting(database, failedKey, `${digest} ${failures}`)
+  return failures >= failuresAtMost
 }
 
 /** The damage that no upload has put right yet. */
@@ -96,6 +116,8 @@ async function findDamage({ objects }: Cleaner, blob: BlobRow): Promise<string |
     for await (const chunk of bytes) hash.update(chunk)
   } catch (error) {
     if (isKatmanError(error, 'OBJECT_LOST')) return error.message
+    if (error instanceof Error && 'code' in error && damageCodes.has(String(error.code)))
+      return error.message
     throw error
   }
   const found = `${digestAlgorithm(digest)}:${hash.digest('hex')}`
@@ -124,21 +146,21 @@ function quarantine(
   })
 }
 
-async function readCursor(queries: Queries): Promise<string> {
+async function readSetting(queries: Queries, key: string): Promise<string> {
   const row = await queries.get<{ readonly value: string }>(
     'SELECT value FROM settings WHERE key = ?',
-    [cursorKey],
+    [key],
   )
   return row?.value ?? ''
 }
 
 /** A power cut that takes it back makes some blobs be read twice. */
-async function writeCursor(database: Cleaner['database'], cursor: string): Promise<void> {
+async function writeSetting(database: Database, key: string, value: string): Promise<void> {
   await database.transaction(
     (transaction) =>
       transaction.run(
         'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-        [cursorKey, cursor],
+        [key, value],
       ),
     { isDurable: false },
   )

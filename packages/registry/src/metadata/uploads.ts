@@ -79,6 +79,19 @@ export async function listStaleUploads(
   return rows.map(uploadOf)
 }
 
+/** Makes a stale upload so young that it is stale again only when `before` has come to be `until`. */
+export async function postponeUpload(
+  queries: Queries,
+  id: string,
+  { before, until }: { readonly before: number; readonly until: number },
+): Promise<void> {
+  await queries.run('UPDATE uploads SET updated_at = ? WHERE id = ? AND updated_at < ?', [
+    until,
+    id,
+    before,
+  ])
+}
+
 function uploadOf(row: Row): UploadRow {
   return {
     id: row.id,
