@@ -15,6 +15,7 @@ import {
   listGrants,
   makePrivate,
   setGrant,
+  type Subject,
 } from '../src/accounts/grant-store.ts'
 import {
   createNamespace,
@@ -23,6 +24,7 @@ import {
   findNamespace,
   listMembers,
   listNamespaces,
+  requireFewOwned,
   setMember,
 } from '../src/accounts/namespace-store.ts'
 import { openNamespaces } from '../src/accounts/open-namespace.ts'
@@ -39,7 +41,7 @@ import {
   listTokens,
 } from '../src/accounts/token-store.ts'
 import { getWebhook, listWebhooks, putWebhook } from '../src/events/webhook-store.ts'
-import { type Database, migrate } from '../src/index.ts'
+import { type Database, migrate, type Transaction } from '../src/index.ts'
 import type { OpenDatabase } from './databases.ts'
 
 const day = 24 * 3600_000
@@ -114,6 +116,43 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
       expect(await findTokenBySecret(database, child.secret, 2)).toBeUndefined()
       await createToken(database, { ...token, expiresAt: 100 }, 1)
       expect(await dropOldTokens(database, 101 + day)).toBe(1)
+    })
+
+    it('have so many grants and namespaces at the most', async () => {
+      await using database = await openTables()
+      const { id } = await database.transaction((tx) =>
+        createAccount(tx, { name: 'ayse', kind: 'person' }, 1),
+      )
+      const grant = (tx: Transaction, pattern: string, who: Subject): Promise<number> =>
+        setGrant(tx, { subject: who, pattern, actions: ['pull'], createdBy: 'x' }, 1)
+      const [own, all] = [{ kind: 'account', id }, { kind: 'anonymous' }] as const
+      await database.transaction(async (tx) => {
+        for (let at = 0; at < 1000; at += 1) {
+          await grant(tx, `team/a${at}`, own)
+          await grant(tx, `team/a${at}`, all)
+          await grant(tx, `team/a${at}*`, all)
+        }
+        for (let at = 0; at < 100; at += 1) {
+          await createNamespace(tx, { name: `own${at}`, createdBy: 'ayse' }, 1)
+          await setMember(tx, `own${at}`, { accountID: id, role: 'owner' })
+          if (at === 98) await requireFewOwned(tx, id)
+        }
+      })
+      const one = (pattern: string, who: Subject): Promise<number> =>
+        database.transaction((tx) => grant(tx, pattern, who))
+      await expect(one('team/more', own)).rejects.toMatchObject({ status: 409 })
+      await expect(one('team/more*', all)).rejects.toMatchObject({ status: 409 })
+      // Names that are public by themselves are found at once; what is there may be given again.
+      for (const [pattern, who] of [
+        ['team/more', all],
+        ['team/a1', own],
+        ['team/x*', own],
+        ['team0/x', own],
+        ['tea/x', own],
+      ] as const) {
+        expect(await one(pattern, who)).toBeGreaterThan(0)
+      }
+      await expect(requireFewOwned(database, id)).rejects.toMatchObject({ status: 409 })
     })
 
     it('get no token that outlives the one by which they got it', async () => {

@@ -125,6 +125,14 @@ export async function listAccounts(
   return rows.map(accountOf)
 }
 
+export async function countRobots(queries: Queries, namespace: string): Promise<number> {
+  const row = await queries.get<{ readonly count: number }>(
+    "SELECT count(*) AS count FROM accounts WHERE kind = 'robot' AND namespace = ?",
+    [namespace],
+  )
+  return row?.count ?? 0
+}
+
 interface ListAccounts {
   readonly namespace?: string
   readonly last?: string

@@ -2,7 +2,7 @@ import type { Action } from '../access.ts'
 import type { Queries, Transaction } from '../database/database.ts'
 import { Refusal } from '../refusal.ts'
 import { bumpGeneration } from './generation.ts'
-import { matches } from './pattern.ts'
+import { matches, namespaceOfPattern } from './pattern.ts'
 import { actions as allActions, completeActions } from './rights.ts'
 
 /** Whom a right is for: one account, every person who signed in, or whoever asks. */
@@ -42,7 +42,16 @@ interface GrantRow {
 const select = `SELECT grants.id, grants.subject, accounts.name AS account, pattern, actions, grants.created_at, created_by
   FROM grants LEFT JOIN accounts ON accounts.id = grants.account_id`
 
-/** Gives a right; one for the same subject and pattern is replaced. Its id. */
+/** So many patterns, and names, of one namespace one subject has at the most: all of them are looked at for one request. */
+const maxOfNamespace = 1000
+/** Names that are public are found at once. */
+const maxPublicNames = 10_000
+
+/**
+ * Gives a right; one for the same subject and pattern is replaced. Its id.
+ *
+ * @throws Refusal 409 when the subject has very many in the namespace.
+ */
 export async function setGrant(
   transaction: Transaction,
   { subject, pattern, actions, createdBy }: NewGrant,
@@ -62,8 +71,31 @@ export async function setGrant(
       createdBy ?? null,
     ],
   )
+  await requireFew(transaction, { subject, pattern })
   await bumpGeneration(transaction)
   return row?.id ?? 0
+}
+
+async function requireFew(
+  transaction: Transaction,
+  { subject, pattern }: Pick<NewGrant, 'subject' | 'pattern'>,
+): Promise<void> {
+  const namespace = namespaceOfPattern(pattern)
+  if (namespace === undefined) return
+  const isName = !pattern.includes('*')
+  const most = isName && subject.kind === 'anonymous' ? maxPublicNames : maxOfNamespace
+  // From `team/` to before `team0`, the character after the slash.
+  const row = await transaction.get<{ readonly count: number }>(
+    `SELECT count(*) AS count FROM grants WHERE subject = ? AND account_id = ? AND pattern >= ? AND pattern < ?
+     AND pattern ${isName ? 'NOT ' : ''}LIKE '%*%'`,
+    [subject.kind, subject.kind === 'account' ? subject.id : 0, `${namespace}/`, `${namespace}0`],
+  )
+  if ((row?.count ?? 0) <= most) return
+  throw new Refusal(
+    409,
+    'CONFLICT',
+    `there are ${most} such grants in ${namespace}: use a pattern for several`,
+  )
 }
 
 /** Whether there was such a grant. */

@@ -41,7 +41,7 @@ export function mayDo(identity: Identity, need: Need): boolean {
 /** Lists are for those who signed in, and for everybody where there is something public. */
 export function mayList({ account, rights }: Identity): boolean {
   const { names, patterns } = rights.anonymous
-  return account !== undefined || names.size > 0 || patterns.length > 0
+  return account !== undefined || names.size > 0 || patterns.all.length > 0
 }
 
 export function isGiven(

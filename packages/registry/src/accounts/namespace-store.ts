@@ -68,6 +68,19 @@ export async function findNamespace(
   return row && namespaceOf(row)
 }
 
+/** So many namespaces a person owns who opens another one. */
+const maxOwned = 100
+
+/** @throws Refusal 409 when an account owns a hundred namespaces. */
+export async function requireFewOwned(queries: Queries, accountID: number): Promise<void> {
+  const row = await queries.get<{ readonly count: number }>(
+    "SELECT count(*) AS count FROM namespace_members WHERE account_id = ? AND role = 'owner'",
+    [accountID],
+  )
+  if ((row?.count ?? 0) < maxOwned) return
+  throw new Refusal(409, 'CONFLICT', `the account owns ${maxOwned} namespaces already`)
+}
+
 /** A page by name after `last`; of one account's namespaces only when `accountID` is given. */
 export async function listNamespaces(
   queries: Queries,

@@ -6,7 +6,7 @@ import { Refusal } from '../refusal.ts'
 import { findAccount } from './account-store.ts'
 import { type Identity, isGiven } from './identity.ts'
 import { namespaceOf } from './names.ts'
-import { findNamespace, setMember } from './namespace-store.ts'
+import { findNamespace, requireFewOwned, setMember } from './namespace-store.ts'
 import { readRights } from './rights-reader.ts'
 import { isAllowed, isInScopes } from './rights.ts'
 
@@ -52,5 +52,6 @@ export const openNamespaces: ChangeListener = async (transaction, change) => {
   if (isNew === 0 || !rights.mayCreate) {
     throw new Refusal(403, 'DENIED', 'requested access to the resource is denied')
   }
+  await requireFewOwned(transaction, account.id)
   await setMember(transaction, name, { accountID: account.id, role: 'owner' })
 }

@@ -3,6 +3,7 @@ import { type Account, findAccountByID } from './account-store.ts'
 import { readGeneration } from './generation.ts'
 import { readActions } from './grant-store.ts'
 import { inLibrary } from './pattern.ts'
+import { PatternIndex } from './pattern-index.ts'
 import type { PublicRights, Rights, Role, Scope } from './rights.ts'
 import { type AccessToken, findToken } from './token-store.ts'
 
@@ -43,7 +44,8 @@ export class RightsReader {
   /** What everybody may do. */
   async anonymous(): Promise<Rights> {
     const anonymous = await this.#public(await this.#fresh())
-    return { isAdmin: false, mayCreate: false, roles: new Map(), grants: [], anonymous }
+    const grants = new PatternIndex<Scope>([])
+    return { isAdmin: false, mayCreate: false, roles: new Map(), grants, anonymous }
   }
 
   /** The token with this id, unless it is over. */
@@ -134,11 +136,10 @@ export async function readRights(
     isAdmin,
     mayCreate,
     roles: new Map(members.map(({ namespace, role }) => [namespace, role])),
-    grants: grants.map(({ pattern, actions }): Scope => ({
-      pattern,
-      actions: readActions(actions),
-    })),
-    anonymous: { names: new Set(), patterns: [] },
+    grants: new PatternIndex(
+      grants.map(({ pattern, actions }): Scope => ({ pattern, actions: readActions(actions) })),
+    ),
+    anonymous: { names: new Set(), patterns: new PatternIndex([]) },
   }
 }
 
@@ -146,9 +147,9 @@ async function readPublicRights(queries: Queries): Promise<PublicRights> {
   const rows = await queries.all<{ readonly pattern: string }>(
     "SELECT pattern FROM grants WHERE subject = 'anonymous' AND account_id = 0",
   )
-  const patterns = rows.map(({ pattern }) => pattern)
+  const names = rows.filter(({ pattern }) => !pattern.includes('*'))
   return {
-    names: new Set(patterns.filter((pattern) => !pattern.includes('*')).map(inLibrary)),
-    patterns: patterns.filter((pattern) => pattern.includes('*')),
+    names: new Set(names.map(({ pattern }) => inLibrary(pattern))),
+    patterns: new PatternIndex(rows.filter(({ pattern }) => pattern.includes('*'))),
   }
 }

@@ -1,6 +1,7 @@
 import type { Action } from '../access.ts'
 import { namespaceOf } from './names.ts'
 import { inLibrary, matches, type Pattern } from './pattern.ts'
+import type { PatternIndex } from './pattern-index.ts'
 
 export const actions: readonly Action[] = ['pull', 'push', 'delete', 'admin']
 
@@ -26,7 +27,7 @@ export interface Rights {
   /** Whether the account may open namespaces that nobody has. */
   readonly mayCreate: boolean
   readonly roles: ReadonlyMap<string, Role>
-  readonly grants: readonly Scope[]
+  readonly grants: PatternIndex<Scope>
   /** What everybody may do, shown credentials or not. */
   readonly anonymous: PublicRights
 }
@@ -34,7 +35,7 @@ export interface Rights {
 export interface PublicRights {
   /** Repositories that are public by their own whole name. */
   readonly names: ReadonlySet<string>
-  readonly patterns: readonly Pattern[]
+  readonly patterns: PatternIndex<{ readonly pattern: Pattern }>
 }
 
 /** Whether the rights, cut down to the scopes of the token that was shown, allow an action on a repository. */
@@ -50,7 +51,8 @@ export function isAllowed(
 
 export function isPublic({ names, patterns }: PublicRights, repository: string): boolean {
   return (
-    names.has(inLibrary(repository)) || patterns.some((pattern) => matches(pattern, repository))
+    names.has(inLibrary(repository)) ||
+    patterns.some(repository, ({ pattern }) => matches(pattern, repository))
   )
 }
 
@@ -66,13 +68,15 @@ function hasRight(rights: Rights, repository: string, action: Action): boolean {
   if (rights.isAdmin) return true
   const role = rights.roles.get(namespaceOf(repository))
   if (role !== undefined && roleActions[role].includes(action)) return true
-  return hasScope(rights.grants, repository, action)
+  return rights.grants.some(repository, (grant) => allows(grant, repository, action))
 }
 
 function hasScope(scopes: readonly Scope[], repository: string, action: Action): boolean {
-  return scopes.some(
-    (scope) => scope.actions.includes(action) && matches(scope.pattern, repository),
-  )
+  return scopes.some((scope) => allows(scope, repository, action))
+}
+
+function allows({ pattern, actions: allowed }: Scope, repository: string, action: Action): boolean {
+  return allowed.includes(action) && matches(pattern, repository)
 }
 
 /** The actions that come with those given: who pushes or deletes must be able to look. In one order, each once. */

@@ -125,7 +125,7 @@ function mayGrant({ account, rights, scopes, access }: Identity, pattern: string
   if (rights.isAdmin) return true
   const namespace = namespaceOfPattern(pattern)
   if (namespace !== undefined && rights.roles.get(namespace) === 'owner') return true
-  return rights.grants.some(
+  return rights.grants.all.some(
     (grant) => grant.actions.includes('admin') && covers(grant.pattern, pattern),
   )
 }

@@ -9,6 +9,7 @@ import {
   findNamespace,
   listMembers,
   listNamespaces,
+  requireFewOwned,
   setMember,
 } from '../namespace-store.ts'
 import {
@@ -50,6 +51,7 @@ export const addNamespace: Handler = async (call) => {
   await change(call, entry, async (transaction) => {
     const account = await findAccount(transaction, owner)
     if (account?.kind !== 'person') throw notFound('such account')
+    if (!isAdmin) await requireFewOwned(transaction, account.id)
     const namespace = { name, createdBy: call.account.name }
     const known = await findNamespace(transaction, name)
     if (known !== undefined || !(await createNamespace(transaction, namespace, call.now))) {

@@ -1,7 +1,9 @@
 import { json } from '../../http.ts'
+import { Refusal } from '../../refusal.ts'
 import {
   type Account,
   changeAccount,
+  countRobots,
   createAccount,
   deleteAccount,
   findAccount,
@@ -26,6 +28,8 @@ import {
   timeText,
 } from './call.ts'
 import { newRobot, robotChanges } from './schemas.ts'
+
+const maxRobots = 1000
 
 /** `GET /api/v1/robots?namespace=NAME`: of one namespace; of all for an administrator. */
 export const listRobots: Handler = async (call) => {
@@ -57,6 +61,9 @@ export const addRobot: Handler = async (call) => {
   const { secret } = await change(call, entry, async (transaction) => {
     if ((await findNamespace(transaction, namespace)) === undefined) {
       throw notFound('such namespace')
+    }
+    if ((await countRobots(transaction, namespace)) >= maxRobots) {
+      throw new Refusal(409, 'CONFLICT', `the namespace has ${maxRobots} robots`)
     }
     const robot = await createAccount(
       transaction,
