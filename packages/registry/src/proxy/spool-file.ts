@@ -9,7 +9,8 @@ const chunkBytes = 256 * 1024
 
 /**
  * Content on its way in: written to a file once, read from it by as many as want it, each as fast as it likes. The last
- * byte is shown only when the whole has the right digest, so that nobody ever gets all of something else.
+ * byte, of the whole and of every range, is shown only when the whole has the right digest, so that nobody ever gets all of
+ * what they asked for of something else.
  */
 export interface SpoolFile {
   readonly file: string
@@ -67,13 +68,14 @@ export async function openSpoolFile(
       return
     }
     users++
+    const shown = (): number => (visible === content.size ? end : Math.min(visible, end - 1))
     try {
       for (let at = start; at < end;) {
-        while (at >= visible) {
+        while (at >= shown()) {
           if (failure !== undefined) throw failure.error
           await arrival.next()
         }
-        const length = Math.min(chunkBytes, visible - at, end - at)
+        const length = Math.min(chunkBytes, shown() - at)
         const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, at)
         if (bytesRead === 0) throw new Error(`${file} is shorter than it was`)
         at += bytesRead

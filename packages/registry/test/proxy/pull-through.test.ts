@@ -303,6 +303,25 @@ describe('a cached blob', () => {
     expect(upstream.asked).toEqual([`HEAD app/blobs/${digest}`])
   })
 
+  it('is never shown whole in a range while it may be something else', async () => {
+    await using upstream = await startUpstream()
+    const digest = await upstream.registry.addBlob('app', large)
+    await using cache = await cacheOf(upstream)
+    upstream.behave = (incoming, outgoing) => {
+      if (incoming.method !== 'GET' || incoming.url?.endsWith(digest) !== true) return false
+      outgoing.writeHead(200, { 'content-length': large.byteLength })
+      outgoing.end(Buffer.alloc(large.byteLength))
+      return true
+    }
+    const answer = await cache.ask('GET', `up/app/blobs/${digest}`, { range: 'bytes=10-19' })
+    let got = 0
+    const read = async (): Promise<void> => {
+      for await (const chunk of answer.body) got += chunk.byteLength
+    }
+    await expect(read()).rejects.toThrow()
+    expect(got).toBeLessThan(10)
+  })
+
   it('beyond the limit is refused', async () => {
     await using upstream = await startUpstream()
     const digest = await upstream.registry.addBlob('app', large)
