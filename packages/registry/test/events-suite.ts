@@ -280,4 +280,34 @@ export function eventsSuite(open: OpenDatabase): void {
     feed.close()
     expect(await ending).toBe('')
   })
+
+  it('lets nobody listen so often that others cannot', async () => {
+    await using world = await openWorld(open)
+    const { database } = world
+    const feed = createEventFeed({ database, source, now: () => 0, maxListenersEach: 2 })
+    const listen = async (account: string | undefined, client: string) => {
+      const query = new URLSearchParams()
+      const body = (async function* nothing(): AsyncGenerator<Uint8Array> {})()
+      const answer = await feed.face(
+        { method: 'GET', path: '/api/v1/events', query, header: () => undefined, body, client },
+        async () => ({ account, may: () => true, maySee: () => true }),
+      )
+      const stream = answer?.body as AsyncIterable<Uint8Array>
+      const reader = stream[Symbol.asyncIterator]()
+      await reader.next()
+      return reader
+    }
+    const first = await listen('ayse', '192.0.2.1')
+    await listen('ayse', '192.0.2.2')
+    await expect(listen('ayse', '192.0.2.3')).rejects.toMatchObject({ status: 429 })
+    await listen('baris', '192.0.2.1')
+    // Without an account it is the address that counts: of IPv6 what one household has.
+    await listen(undefined, '2001:db8::1')
+    await listen(undefined, '2001:db8::2')
+    await expect(listen(undefined, '2001:db8::3')).rejects.toMatchObject({ status: 429 })
+    await listen(undefined, '192.0.2.1')
+    await first.return?.()
+    await listen('ayse', '192.0.2.1')
+    feed.close()
+  })
 }

@@ -4,6 +4,7 @@ import { isPattern, matches } from '../accounts/pattern.ts'
 import type { Database } from '../database/database.ts'
 import type { Face } from '../face.ts'
 import type { RegistryRequest } from '../http.ts'
+import { clientNetwork } from '../hub/client-network.ts'
 import { Refusal } from '../refusal.ts'
 import { readLastSeq } from './dispatch.ts'
 import { cloudEvent, eventTypes, fullType, matchesType, type StoredEvent } from './event.ts'
@@ -20,6 +21,8 @@ export interface EventFeedOptions {
   readonly heartbeatMs?: number
   /** So many may listen at once in one process. Default 256. */
   readonly maxListeners?: number
+  /** So many of them may be of one account, or without one of one address. Default 16. */
+  readonly maxListenersEach?: number
 }
 
 export interface EventFeed {
@@ -38,9 +41,11 @@ const recheckMs = 60_000
  * replica tells the same in the same order. Only events of repositories the client may see; rights are asked for every minute.
  */
 export function createEventFeed(options: EventFeedOptions): EventFeed {
-  const { database, source, now, pollMs = 500, heartbeatMs = 15_000, maxListeners = 256 } = options
+  const { database, source, now, pollMs = 500, heartbeatMs = 15_000 } = options
+  const { maxListeners = 256, maxListenersEach = 16 } = options
   const waiting = new Set<() => void>()
   let listeners = 0
+  const listenersOf = new Map<string, number>()
   let known = 0
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
@@ -80,10 +85,26 @@ export function createEventFeed(options: EventFeedOptions): EventFeed {
     })
   }
 
+  function join(who: string): void {
+    listeners += 1
+    listenersOf.set(who, (listenersOf.get(who) ?? 0) + 1)
+  }
+
+  function leave(who: string): void {
+    listeners -= 1
+    const left = (listenersOf.get(who) ?? 0) - 1
+    if (left > 0) listenersOf.set(who, left)
+    else listenersOf.delete(who)
+  }
+
   async function* stream(
     from: number,
     isWanted: (event: StoredEvent) => boolean,
-    look: { readonly visitor: Visitor; readonly admit: () => Promise<Visitor> },
+    look: {
+      readonly who: string
+      readonly visitor: Visitor
+      readonly admit: () => Promise<Visitor>
+    },
   ): AsyncGenerator<Uint8Array> {
     let { visitor } = look
     let checkedAt = now()
@@ -105,7 +126,7 @@ export function createEventFeed(options: EventFeedOptions): EventFeed {
         if (rows.length === 0 && !(await comes(cursor))) yield Buffer.from(':\n\n')
       }
     } finally {
-      listeners -= 1
+      leave(look.who)
     }
   }
 
@@ -126,10 +147,15 @@ export function createEventFeed(options: EventFeedOptions): EventFeed {
           headers: { 'retry-after': '30' },
         })
       }
-      listeners += 1
+      const who = nameOf(visitor, request)
+      if ((listenersOf.get(who) ?? 0) >= maxListenersEach) {
+        const reason = `${maxListenersEach} listen for you already`
+        throw new Refusal(429, 'TOOMANYREQUESTS', reason, { headers: { 'retry-after': '30' } })
+      }
+      join(who)
       known = Math.max(known, last)
       if (timer === undefined) schedule()
-      const body: Bytes = stream(from, isWanted, { visitor, admit: () => admit(need) })
+      const body: Bytes = stream(from, isWanted, { who, visitor, admit: () => admit(need) })
       return {
         status: 200,
         headers: {
@@ -146,6 +172,11 @@ export function createEventFeed(options: EventFeedOptions): EventFeed {
       wakeAll()
     },
   }
+}
+
+/** Whose listener it is: no account has a name with a space. */
+function nameOf({ account }: Visitor, { client }: RegistryRequest): string {
+  return account ?? `at ${clientNetwork(client)}`
 }
 
 function format(event: StoredEvent, source: string): string {
