@@ -10,6 +10,7 @@ import { collectProcessMetrics } from './process-metrics.ts'
 import { defaultLimits, type ListenAddress, type ServerOptions } from './server-options.ts'
 import { openThreadMetrics } from './thread-metrics.ts'
 import { openTracing } from './tracing.ts'
+import { remember } from './remember.ts'
 
 /** What one thread is told about its place among the others. */
 export interface ReplicaPlace {
@@ -62,10 +63,12 @@ export async function openReplica(
     },
   })
   let isLeaving = false
+  // Everybody may ask, as often as they like.
+  const look = remember(() => checkAndTell(registry, warn), { ms: 1000, now: Date.now })
   const health: Health = {
     check: async () => {
       if (isLeaving) throw new Error('the server is stopping')
-      await checkAndTell(registry, warn)
+      await look()
     },
     metricsText,
     showsMetrics: options.metricsListen === undefined ? 'nearby' : 'nobody',
