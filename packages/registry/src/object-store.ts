@@ -20,6 +20,11 @@ export interface ObjectStore {
     upload: ObjectUpload,
     bytes: Bytes,
   ): Promise<{ readonly upload: ObjectUpload; readonly failure?: unknown }>
+  /**
+   * Whether bytes of an upload may have been lost although `append` told of them, as when the machine of a folder was switched off.
+   * Then what was hashed as it came is not what is there. Default: never.
+   */
+  mayHaveLost?(upload: ObjectUpload): boolean
   /** The bytes so far, for a process that did not hash them as they came. */
   readUpload(upload: ObjectUpload): Bytes
   /** Makes the object whole: when this resolves a power cut cannot take it back. Once more does no harm. */

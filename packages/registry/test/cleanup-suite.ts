@@ -260,6 +260,16 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       expect(await findOrphans(young)).toBe(0)
     })
 
+    it('deletes no object that was on its way to its row when it was looked for', async () => {
+      await using world = await openWorld(open)
+      await world.upload('team/app', 'on its way')
+      await world.database.run(`INSERT INTO object_deletions (object_key, queued_at)
+        SELECT object_key, 0 FROM blobs`)
+      expect(await deleteObjects(world.cleaner)).toBe(0)
+      expect(await world.objectSizes()).toEqual([10])
+      expect(await world.database.all('SELECT object_key FROM object_deletions')).toEqual([])
+    })
+
     it('deletes no object of an upload that is about to become a blob', async () => {
       await using world = await openWorld(open, { orphanMs: -Date.now() * 2 })
       await world.upload('team/app', 'known')

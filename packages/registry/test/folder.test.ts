@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { open, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Digest, mediaTypes } from '@katman/oci'
 import { describe, expect, it } from 'vitest'
@@ -167,6 +167,31 @@ describe('openFolderStorage', () => {
       expect([response.status, await codesOf(response)]).toEqual([404, ['BLOB_UPLOAD_UNKNOWN']])
       expect((await registry.send('GET', session)).status).toBe(404)
       expect(await objectsIn(root.path)).toEqual([])
+    }
+  })
+
+  it('hashes again what it did not flush before the machine was switched off', async () => {
+    await using root = await createRoot()
+    await using registry = await startRegistry('memory', {
+      storage: await openFolderStorage(root.path),
+    })
+    const content = Buffer.alloc(300_000, 'content')
+    for (const isDamaged of [true, false]) {
+      const session = (await begin(registry.url)).replace('/v2/', '')
+      await registry.send('PATCH', session, { body: content })
+      const [key = ''] = await readdir(path.join(root.path, 'objects/incoming'))
+      if (isDamaged) {
+        // A block that did not come to the disk.
+        const file = await open(path.join(root.path, 'objects/incoming', key), 'r+')
+        await file.write(Buffer.alloc(4096), 0, 4096, 8192)
+        await file.close()
+      }
+      await using storage = await openFolderStorage(root.path)
+      await storage.database.run(
+        `UPDATE uploads SET state = REPLACE(state, '"boot":"', '"boot":"before-')`,
+      )
+      const response = await registry.send('PUT', `${session}?digest=${digestOf(content)}`)
+      expect(response.status).toBe(isDamaged ? 400 : 201)
     }
   })
 

@@ -12,6 +12,9 @@ export async function deleteObjects(cleaner: Cleaner, signal?: AbortSignal): Pro
   const { database, objects } = cleaner
   for (let total = 0; ;) {
     signal?.throwIfAborted()
+    // Taken for forgotten while it was on its way to its row.
+    await database.run(`DELETE FROM object_deletions WHERE EXISTS
+      (SELECT 1 FROM blobs WHERE blobs.object_key = object_deletions.object_key)`)
     const rows = await database.all<{ readonly object_key: string }>(
       'SELECT object_key FROM object_deletions ORDER BY queued_at LIMIT ?',
       [batchSize],

@@ -119,7 +119,9 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
   async function conclude(row: UploadRow, digest: Digest, asked: Asked): Promise<RegistryResponse> {
     const { data, object, repository, size } = row
     const known =
-      row.digest !== undefined && digestAlgorithm(row.digest) === digestAlgorithm(digest)
+      row.digest !== undefined &&
+      digestAlgorithm(row.digest) === digestAlgorithm(digest) &&
+      !(object !== undefined && objects.mayHaveLost?.(object))
     const isRight = known
       ? row.digest === digest
       : await hasDigest(object === undefined ? data : objects.readUpload(object), digest)

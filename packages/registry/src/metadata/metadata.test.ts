@@ -85,7 +85,7 @@ describe('blobs', () => {
     await using database = await openDatabase()
     const content = { digest: one, size: 3, content: { key: 'aa' }, now: 1 }
     await database.transaction((transaction) => addBlobContent(transaction, content))
-    await database.run(`UPDATE blobs SET state = 'damaged'`)
+    await database.run(`UPDATE blobs SET state = 'quarantined'`)
     const again = { ...content, content: { key: 'bb' } }
     expect(await database.transaction((transaction) => addBlobContent(transaction, again))).toEqual(
       { isUsed: true, replacedKey: 'aa' },

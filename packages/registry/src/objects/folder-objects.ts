@@ -1,6 +1,15 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import {
+  access,
+  type FileHandle,
+  open,
+  readdir,
+  readFile as readText,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
 import path from 'node:path'
 import { type Bytes, KatmanError } from '@katman/oci'
 import { ifThere, makeFolder, syncFile, syncFolder } from '../durable-file.ts'
@@ -21,6 +30,7 @@ const incoming = 'incoming'
 export async function openFolderObjects(root: string): Promise<ObjectStore> {
   await makeFolder(path.join(root, incoming))
   const pool = createChunkPool()
+  const boot = await bootId()
   const unfinished = (key: string): string => path.join(root, incoming, checkKey(key))
   const finished = (key: string): string => path.join(root, fanOut(checkKey(key)), key)
 
@@ -30,8 +40,10 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
     async begin(key) {
       const handle = await open(unfinished(key), 'wx', 0o644)
       await handle.close()
-      return { key, size: 0, detail: {} }
+      return { key, size: 0, detail: { boot } }
     },
+    // What is not flushed is there as long as the machine runs.
+    mayHaveLost: ({ detail }) => detail['boot'] !== boot,
     async append(upload, bytes) {
       const handle = await ifThere(open(unfinished(upload.key), 'r+'))
       if (handle === undefined) throw lost(upload)
@@ -62,7 +74,10 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
       await adoptFile(file, target, unfinished(key))
       await syncFolder(path.dirname(target))
     },
-    readUpload: ({ key, size }) => readFile(unfinished(key), { start: 0, end: size }),
+    async *readUpload({ key, size }) {
+      const isFinished = (await ifThere(stat(unfinished(key)))) === undefined
+      yield* readFile(isFinished ? finished(key) : unfinished(key), { start: 0, end: size })
+    },
     async finish(upload) {
       const [source, target] = [unfinished(upload.key), finished(upload.key)]
       const handle = await ifThere(open(source, 'r+'))
@@ -104,6 +119,12 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
   }
 }
 
+/** Names the time since the machine was switched on; where that has no name, since the store was opened. */
+async function bootId(): Promise<string> {
+  const known = await readText('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => undefined)
+  return known?.trim() ?? randomUUID()
+}
+
 /** Cuts off what a write that failed left behind the end, and waits for the disk. */
 async function settle(handle: FileHandle, upload: ObjectUpload): Promise<void> {
   const { size } = await handle.stat()
@@ -117,7 +138,11 @@ async function* listObjects(root: string): AsyncIterable<StoredObject> {
     if (!/^[0-9a-f]{2}$/.test(folder)) continue
     for (const key of (await readdir(path.join(root, folder))).toSorted()) {
       const found = await ifThere(stat(path.join(root, folder, key)))
-      if (found?.isFile()) yield { key, size: found.size, modifiedAt: Math.round(found.mtimeMs) }
+      if (found?.isFile()) {
+        // An imported file may be old; its name here is not.
+        const modifiedAt = Math.round(Math.max(found.mtimeMs, found.ctimeMs))
+        yield { key, size: found.size, modifiedAt }
+      }
     }
   }
 }
