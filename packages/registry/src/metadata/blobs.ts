@@ -1,4 +1,4 @@
-import type { Digest } from '@katman/oci'
+import { type Digest, KatmanError } from '@katman/oci'
 import type { Repository } from '../change.ts'
 import type { Queries, Transaction } from '../database/database.ts'
 
@@ -82,7 +82,7 @@ export async function addBlobContent(
 ): Promise<{ readonly isUsed: boolean; readonly replacedKey: string | undefined }> {
   const [key, data] = 'key' in content ? [content.key, null] : [null, content.data]
   // One that clean-up holds is waited for: then it is alive again, or gone and made anew.
-  for (;;) {
+  for (let tries = 0; tries < maxTries; tries++) {
     if ((await reviveBlob(transaction, digest)) === 1) {
       return { isUsed: false, replacedKey: undefined }
     }
@@ -103,7 +103,13 @@ export async function addBlobContent(
     )
     if (healed === 1) return { isUsed: true, replacedKey: damaged?.object_key ?? undefined }
   }
+  throw new KatmanError('DATABASE_UNAVAILABLE', `the blob ${digest} is held by somebody else`, {
+    hint: 'try again',
+  })
 }
+
+/** More than two that want the same row at the same moment need. */
+const maxTries = 20
 
 /** Takes back that a blob is to be removed. Locks the row to the end of the transaction. How many there were, 0 or 1. */
 export function reviveBlob(queries: Queries, digest: Digest): Promise<number> {
