@@ -375,6 +375,29 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
     })
   })
 
+  describe(`a recount on ${engine}`, () => {
+    it('comes page by page to the same end, and stops when it is told to', async () => {
+      await using world = await openWorld(open)
+      const { database } = world
+      for (const namespace of ['one', 'two'])
+        for (const text of ['a', 'b', 'c', 'd', 'e']) await world.upload(`${namespace}/app`, text)
+      await database.run("DELETE FROM namespace_content WHERE namespace = 'one'")
+      await database.run("UPDATE namespace_content SET holders = 3 WHERE namespace = 'two'")
+      await database.run("INSERT INTO namespace_content VALUES ('two', 'x', 3, 1)")
+      const signal = AbortSignal.abort()
+      await expect(recount(database, { signal, pageSize: 2 })).rejects.toThrow('aborted')
+      const found = await checkCounters(database, { pageSize: 2 })
+      expect(found).toHaveLength(13)
+      expect(found.filter(({ digest }) => digest === null)).toEqual([
+        { namespace: 'one', digest: null, missing: -5, size: 0 },
+        { namespace: 'two', digest: null, missing: 3, size: 0 },
+      ])
+      expect(await recount(database, { pageSize: 2 })).toBe(11)
+      expect(await checkCounters(database)).toEqual([])
+      expect(await findUsage(database, 'one')).toMatchObject({ bytes: 5 })
+    })
+  })
+
   describe(`retention on ${engine}`, () => {
     it('lists what would go and why, then takes just that', async () => {
       await using world = await openWorld(open)

@@ -56,8 +56,8 @@ export function createCleanupJobs(
     {
       kind: 'cleanup/recount',
       everyMs: dayMs,
-      async run() {
-        const corrected = await recount(cleaner.database)
+      async run(_, { signal }) {
+        const corrected = await recount(cleaner.database, { signal })
         if (corrected > 0) warn(`${corrected} counters of namespaces were wrong and are corrected`)
       },
     },

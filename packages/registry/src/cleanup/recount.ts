@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 import { addUsage } from './usage.ts'
 
@@ -11,18 +12,31 @@ export interface Miscount {
   readonly size: number
 }
 
-/** Compares the counters of usage with what the repositories hold, as of one moment. Empty when all is right. */
-export async function checkCounters(database: Database): Promise<readonly Miscount[]> {
-  return [
-    ...(await database.all<Miscount>(contentMiscounts)),
-    ...(await database.all<Miscount>(sumMiscounts)),
-  ]
+interface CountOptions {
+  readonly signal?: AbortSignal
+  /** So many contents are compared at once: other work waits for it. Default 1000. */
+  readonly pageSize?: number
+}
+
+/** Compares the counters of usage with what the repositories hold, page by page. Empty when all is right. */
+export async function checkCounters(
+  database: Database,
+  options: CountOptions = {},
+): Promise<readonly Miscount[]> {
+  return Array.fromAsync(miscounts(database, options))
 }
 
 /** Puts counters right while pushes go on: what is missing is added, so nobody waits. How many were wrong. */
-export async function recount(database: Database): Promise<number> {
-  const wrong = await database.all<Miscount>(contentMiscounts)
-  for (const { namespace, digest, missing, size } of wrong) {
+export async function recount(database: Database, options: CountOptions = {}): Promise<number> {
+  let count = 0
+  for await (const { namespace, digest, missing, size } of miscounts(database, options)) {
+    count += 1
+    if (digest === null) {
+      await database.transaction((transaction) =>
+        addUsage(transaction, { namespace, shard: 0, bytes: missing }),
+      )
+      continue
+    }
     await database.transaction(async (transaction) => {
       await transaction.run(
         `INSERT INTO namespace_content (namespace, digest, size, holders) VALUES (?, ?, ?, ?)
@@ -36,20 +50,65 @@ export async function recount(database: Database): Promise<number> {
       )
     })
   }
-  const sums = await database.all<Miscount>(sumMiscounts)
-  for (const { namespace, missing: bytes } of sums) {
-    await database.transaction((transaction) =>
-      addUsage(transaction, { namespace, shard: 0, bytes }),
-    )
-  }
-  return wrong.length + sums.length
+  return count
 }
+
+/** The sum of a namespace comes after its contents: who puts those right changes it. */
+async function* miscounts(
+  database: Database,
+  { signal, pageSize = 1000 }: CountOptions,
+): AsyncGenerator<Miscount> {
+  for (let namespace = ''; ;) {
+    const next = await database.get<{ readonly namespace: string | null }>(nextNamespace, [
+      namespace,
+      namespace,
+      namespace,
+    ])
+    if (next === undefined || next.namespace === null) return
+    namespace = next.namespace
+    for (let after = ''; after !== lastDigest;) {
+      // A database in this process answers at once: clients have their turn between two pages.
+      await setImmediate(undefined, { signal })
+      const end = await database.get<{ readonly digest: string }>(pageEnd, [
+        namespace,
+        after,
+        pageSize - 1,
+      ])
+      const upTo = end?.digest ?? lastDigest
+      const page = [namespace, after, upTo]
+      yield* await database.all<Miscount>(contentMiscounts, [...page, ...page, ...page])
+      after = upTo
+    }
+    const sum = await database.get<{ readonly missing: number }>(sumMiscount, [
+      namespace,
+      namespace,
+    ])
+    const missing = sum?.missing ?? 0
+    if (missing !== 0) yield { namespace, digest: null, missing, size: 0 }
+  }
+}
+
+/** After every digest: `~` is after all that a digest may begin with. */
+const lastDigest = '~'
+
+const nextNamespace = `SELECT MIN(namespace) AS namespace FROM (
+    SELECT MIN(namespace) AS namespace FROM repositories WHERE namespace > ?
+    UNION ALL
+    SELECT MIN(namespace) AS namespace FROM namespace_content WHERE namespace > ?
+    UNION ALL
+    SELECT MIN(namespace) AS namespace FROM namespace_usage WHERE namespace > ?
+  ) next_of_each`
+
+const pageEnd =
+  'SELECT digest FROM namespace_content WHERE namespace = ? AND digest > ? ORDER BY digest LIMIT 1 OFFSET ?'
 
 const truth = `SELECT namespace, digest, MAX(size) AS size, COUNT(*) AS holders FROM (
     SELECT r.namespace, l.digest, b.size FROM repository_blobs l
       JOIN repositories r ON r.id = l.repository_id JOIN blobs b ON b.digest = l.digest
+      WHERE r.namespace = ? AND l.digest > ? AND l.digest <= ?
     UNION ALL
     SELECT r.namespace, m.digest, m.size FROM manifests m JOIN repositories r ON r.id = m.repository_id
+      WHERE r.namespace = ? AND m.digest > ? AND m.digest <= ?
   ) held GROUP BY namespace, digest`
 
 const contentMiscounts = `WITH truth AS (${truth})
@@ -59,12 +118,8 @@ const contentMiscounts = `WITH truth AS (${truth})
   UNION ALL
   SELECT c.namespace, c.digest, c.size, -c.holders AS missing
     FROM namespace_content c LEFT JOIN truth t ON t.namespace = c.namespace AND t.digest = c.digest
-    WHERE t.digest IS NULL`
+    WHERE t.digest IS NULL AND c.namespace = ? AND c.digest > ? AND c.digest <= ?`
 
-const sumMiscounts = `SELECT n.namespace, NULL AS digest, 0 AS size, CAST(n.held - n.counted AS BIGINT) AS missing FROM (
-    SELECT namespace, SUM(held) AS held, SUM(counted) AS counted FROM (
-      SELECT namespace, size AS held, 0 AS counted FROM namespace_content
-      UNION ALL
-      SELECT namespace, 0 AS held, bytes AS counted FROM namespace_usage
-    ) both_sides GROUP BY namespace
-  ) n WHERE n.held <> n.counted`
+const sumMiscount = `SELECT CAST(
+    (SELECT COALESCE(SUM(size), 0) FROM namespace_content WHERE namespace = ?)
+    - (SELECT COALESCE(SUM(bytes), 0) FROM namespace_usage WHERE namespace = ?) AS BIGINT) AS missing`
