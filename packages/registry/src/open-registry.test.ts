@@ -19,6 +19,12 @@ describe('openRegistry', () => {
     await registry.check()
   })
 
+  it('is closed once, however often it is told to', async () => {
+    await using registry = await openRegistry({ isOpen: true })
+    await Promise.all([registry.close(), registry.close()])
+    await registry.close()
+  })
+
   it('makes its folder, twice the same', async () => {
     const root = await mkdtemp(path.join(tmpdir(), 'katman-open-registry-'))
     try {

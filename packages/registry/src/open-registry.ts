@@ -59,12 +59,14 @@ export async function openRegistry(
   const database = onTransaction === undefined ? opened : observeTransactions(opened, onTransaction)
   const parts: Part[] = []
   let stopJobs: (() => Promise<void>) | undefined
-  const closeAll = async (): Promise<void> => {
+  const endAll = async (): Promise<void> => {
     await stopJobs?.()
     // The last begun is the first to end: later parts may use earlier ones.
     for (const part of parts.toReversed()) await part.close?.()
     await database.close()
   }
+  let closing: Promise<void> | undefined
+  const closeAll = (): Promise<void> => (closing ??= endAll())
   try {
     await migrate(database)
     await refuseUnfinishedMove(database)

@@ -153,6 +153,34 @@ describePostgres('openDatabase with postgres://', (open, server) => {
     })
   })
 
+  it.each([
+    ['BEGIN ISOLATION LEVEL READ COMMITTED', { code: 'DATABASE_UNAVAILABLE' }],
+    ['COMMIT', { code: 'DATABASE_UNAVAILABLE', details: { outcome: 'unknown' } }],
+    ['ROLLBACK', { message: 'no' }],
+  ])(
+    'nor for one that falls silent at %s, and goes on with another connection',
+    async (word, failure) => {
+      await withProxy(async (url, proxy) => {
+        await using database = await openDatabase(`${url}?statement_timeout=1`)
+        await migrate(database)
+        let isSilent = false
+        proxy.onData = (from, data) => {
+          isSilent ||= from === 'client' && data.toString('latin1').endsWith(`${word}\0`)
+          return isSilent ? 'lose' : true
+        }
+        const changing = database.transaction(async (transaction) => {
+          await transaction.run(insert, ['a', ''])
+          if (word === 'ROLLBACK') throw new Error('no')
+        })
+        await expect(changing).rejects.toMatchObject(failure)
+        proxy.onData = () => true
+        const askedAt = performance.now()
+        expect(await database.get(count)).toEqual({ count: 0 })
+        expect(performance.now() - askedAt).toBeLessThan(3000)
+      })
+    },
+  )
+
   it('shows no password when a database is not there', async () => {
     const url = `postgres://katman:s3cret@127.0.0.1:${server().port}/nowhere`
     const failure = await openDatabase(url).catch((error: unknown) => error)

@@ -5,8 +5,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly port: number
   /** What happens to new connections. `silent`: they are taken, and nothing more. */
   mode: 'pass' | 'refuse' | 'silent'
-  /** Sees each piece before it is passed on; `false` cuts both sides instead. */
-  onData: (from: 'client' | 'server', data: Buffer) => boolean
+  /** Sees each piece before it is passed on; `false` cuts both sides instead, `lose` goes on without it. */
+  onData: (from: 'client' | 'server', data: Buffer) => boolean | 'lose'
   /** Breaks every connection there is. */
   cut(): void
 }
@@ -51,7 +51,9 @@ export async function startTcpProxy(targets: readonly number[]): Promise<TcpProx
 
   function join(from: Socket, to: Socket, side: 'client' | 'server'): void {
     from.on('data', (data) => {
-      if (!proxy.onData(side, data)) {
+      const goesOn = proxy.onData(side, data)
+      if (goesOn === 'lose') return
+      if (!goesOn) {
         from.resetAndDestroy()
         to.resetAndDestroy()
       } else if (!to.write(data)) {

@@ -103,24 +103,36 @@ class PostgresDatabase implements Database {
     )
     let done: T
     try {
-      await transaction.begin(options)
+      await transaction.begin(this.#statement(beginText(options)))
       done = await work(transaction)
     } catch (failure) {
       const { cause } = transaction
-      if (cause === undefined || troubleOf(cause) !== 'gone') await rollBack(client)
-      return { failure, cause, isLost: false }
+      const isGone = cause !== undefined && troubleOf(cause) === 'gone'
+      const isStuck = !isGone && !(await this.#rollBack(client))
+      return { failure, cause, isLost: false, isStuck }
     }
     // A query failed and `work` went on as if it had not: nothing of it can be kept.
-    if (transaction.cause !== undefined) {
-      await rollBack(client)
-      return { failure: databaseError(transaction.cause), cause: transaction.cause, isLost: false }
+    const { cause } = transaction
+    if (cause !== undefined) {
+      const isStuck = !(await this.#rollBack(client))
+      return { failure: databaseError(cause), cause, isLost: false, isStuck }
     }
     try {
-      await client.query('COMMIT')
+      await client.query(this.#statement('COMMIT'))
       return { done }
     } catch (cause) {
       const isLost = troubleOf(cause) === 'gone' || troubleOf(cause) === 'slow'
       return { failure: isLost ? outcomeUnknown(cause) : databaseError(cause), cause, isLost }
+    }
+  }
+
+  /** Whether the connection can be used again. If not, its end makes the server undo the transaction by itself. */
+  async #rollBack(client: PoolClient): Promise<boolean> {
+    try {
+      await client.query(this.#statement('ROLLBACK'))
+      return true
+    } catch {
+      return false
     }
   }
 
@@ -156,11 +168,7 @@ class PostgresDatabase implements Database {
       return outcome
     } finally {
       client.off('error', ignore)
-      const isWell =
-        outcome !== undefined &&
-        ('done' in outcome ||
-          outcome.cause === undefined ||
-          (!outcome.isLost && troubleOf(outcome.cause) !== 'gone'))
+      const isWell = outcome !== undefined && ('done' in outcome || isUsableAfter(outcome))
       client.release(!isWell)
     }
   }
@@ -187,15 +195,22 @@ interface Statement extends QueryConfig {
   query_timeout?: number
 }
 
-type Outcome<T> =
-  | { readonly done: T }
-  | {
-      readonly failure: unknown
-      /** What the database said; undefined when the work failed by itself. */
-      readonly cause: unknown
-      /** Whether the change may have been made all the same. */
-      readonly isLost: boolean
-    }
+type Outcome<T> = { readonly done: T } | Failure
+
+interface Failure {
+  readonly failure: unknown
+  /** What the database said; undefined when the work failed by itself. */
+  readonly cause: unknown
+  /** Whether the change may have been made all the same. */
+  readonly isLost: boolean
+  /** Whether the connection is still in a transaction. Default false. */
+  readonly isStuck?: boolean
+}
+
+/** Whether a connection can be used again. */
+function isUsableAfter({ cause, isLost, isStuck = false }: Failure): boolean {
+  return !isLost && !isStuck && (cause === undefined || troubleOf(cause) !== 'gone')
+}
 
 class PostgresTransaction implements Transaction {
   readonly engine = 'postgres'
@@ -209,15 +224,8 @@ class PostgresTransaction implements Transaction {
     this.#statement = statement
   }
 
-  async begin({ isDurable = true, isLong = false }: TransactionOptions): Promise<void> {
-    // Several statements without values go in one message.
-    const settings = [
-      ...(isDurable ? [] : ['SET LOCAL synchronous_commit = off']),
-      ...(isLong ? ['SET LOCAL statement_timeout = 0', 'SET LOCAL lock_timeout = 0'] : []),
-      ...(isLong ? ['SET LOCAL idle_in_transaction_session_timeout = 0'] : []),
-    ]
-    const text = ['BEGIN ISOLATION LEVEL READ COMMITTED', ...settings].join('; ')
-    await this.#guard(() => this.#client.query(text))
+  async begin(statement: QueryConfig): Promise<void> {
+    await this.#guard(() => this.#client.query(statement))
   }
 
   async all<T extends object>(
@@ -260,9 +268,14 @@ function storable(value: SqlValue): SqlValue {
     : value
 }
 
-async function rollBack(client: PoolClient): Promise<void> {
-  // When even this fails the connection is lost, and the server undoes the transaction by itself.
-  await client.query('ROLLBACK').catch(() => undefined)
+function beginText({ isDurable = true, isLong = false }: TransactionOptions): string {
+  // Several statements without values go in one message.
+  const settings = [
+    ...(isDurable ? [] : ['SET LOCAL synchronous_commit = off']),
+    ...(isLong ? ['SET LOCAL statement_timeout = 0', 'SET LOCAL lock_timeout = 0'] : []),
+    ...(isLong ? ['SET LOCAL idle_in_transaction_session_timeout = 0'] : []),
+  ]
+  return ['BEGIN ISOLATION LEVEL READ COMMITTED', ...settings].join('; ')
 }
 
 function poolConfig(settings: PostgresSettings): PoolConfig {
