@@ -39,8 +39,12 @@ export interface RegistryOptions {
 }
 
 interface OutboundOptions {
-  /** Addresses, blocks and host names inside the network. Default: nothing but the public internet. */
+  /** Addresses, blocks and host names inside the network, for whatever purpose. Default: nothing but the public internet. */
   readonly allow?: readonly string[]
+  /** More of them, for webhooks only: whoever administers a namespace names those. */
+  readonly webhooks?: readonly string[]
+  /** More of them, for identity providers only. */
+  readonly login?: readonly string[]
 }
 
 export interface RedirectOptions {

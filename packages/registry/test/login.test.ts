@@ -23,7 +23,7 @@ async function openLogin(more: object = {}): Promise<LoginTest> {
   const server = await startServer(
     {
       registry: {
-        outbound: { allow: ['127.0.0.1'] },
+        outbound: { login: ['127.0.0.1'] },
         access: {
           login: { issuer: provider.url, clientID: 'registry', clientSecretFile, ...more },
         },

@@ -11,6 +11,10 @@ describe('sections of events, webhooks and pull limits', () => {
     expect(readOutbound(yaml('allow: [10.0.0.0/8, hooks.internal]'))).toEqual({
       allow: ['10.0.0.0/8', 'hooks.internal'],
     })
+    expect(readOutbound(yaml('{webhooks: [hooks.internal], login: [10.0.0.1]}'))).toEqual({
+      webhooks: ['hooks.internal'],
+      login: ['10.0.0.1'],
+    })
     expect(readEvents(yaml('pulls: 0.25'))).toEqual({ pullSample: 0.25 })
     expect(readHub(yaml('limits: {anonymous: 10, account: 100, window: 1h}'))).toEqual({
       limits: { anonymous: 10, account: 100, windowSeconds: 3600 },

@@ -5,8 +5,13 @@ import { readSeconds } from './yaml-units.ts'
 
 /** `outbound:` what may be reached inside the network, when somebody names it for a webhook or a login. */
 export function readOutbound(value: YamlValue): NonNullable<RegistryOptions['outbound']> {
-  const { allow } = value.fields(['allow'])
-  return allow === undefined ? {} : { allow: each(allow, (item) => item.text()) }
+  const { allow, login, webhooks } = value.fields(['allow', 'login', 'webhooks'])
+  const read = (list: YamlValue): readonly string[] => each(list, (item) => item.text())
+  return {
+    ...(allow === undefined ? {} : { allow: read(allow) }),
+    ...(login === undefined ? {} : { login: read(login) }),
+    ...(webhooks === undefined ? {} : { webhooks: read(webhooks) }),
+  }
 }
 
 /** `events:` which part of the pulls are events: `pulls: 0.01`. */

@@ -57,7 +57,9 @@ function openOwnAccounts(
     publicUrl === undefined ? addressAsked('http://localhost') : (): string => publicUrl
   let transport: HttpTransport | undefined
   const outside = (): HttpTransport =>
-    (transport ??= createGuardedTransport({ allow: options.outbound?.allow ?? [] }))
+    (transport ??= createGuardedTransport({
+      allow: [...(options.outbound?.allow ?? []), ...(options.outbound?.login ?? [])],
+    }))
   const authenticator = new Authenticator({
     database,
     rights,

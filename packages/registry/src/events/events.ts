@@ -23,7 +23,9 @@ const dayMs = 24 * 3600 * 1000
 /** Events: an outbox of what changed, webhooks and a feed that tell it. */
 export function openEvents({ database, core, options, now, warn, imageHooks }: Foundation): Part {
   const source = options.publicUrl ?? 'urn:katman:registry'
-  const transport = createGuardedTransport(options.outbound)
+  const transport = createGuardedTransport({
+    allow: [...(options.outbound?.allow ?? []), ...(options.outbound?.webhooks ?? [])],
+  })
   const feed = createEventFeed({ database, source, now })
   const sample = options.events?.pullSample ?? 0
   const pulls = sample > 0 ? createPullEvents(database, { sample }) : undefined
