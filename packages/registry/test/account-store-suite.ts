@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   changeAccount,
   createAccount,
@@ -442,6 +442,26 @@ export function accountStoreSuite(title: string, open: OpenDatabase): void {
       expect(renewed.split('.')[0]).not.toBe(tokens[0]?.split('.')[0])
       now += 300_000
       expect(await other.read(renewed)).toBeUndefined()
+    })
+
+    it('sign tokens of which long ones are not remembered', async () => {
+      await using database = await openTables()
+      const now = (): number => Date.parse('2026-01-01')
+      const keys = new SigningKeys(database, now)
+      const tokens = new SignedTokens({ keys, service: 'katman', now })
+      const find = vi.spyOn(keys, 'find')
+      const grant = { type: 'repository', name: 'team/app', actions: ['pull'] } as const
+      for (const [count, checks] of [
+        [1, 1],
+        [100, 3],
+      ] as const) {
+        const claims = { sub: 'ayse', access: Array.from({ length: count }, () => grant) }
+        const token = await tokens.sign(claims, 300)
+        find.mockClear()
+        for (let read = 0; read < 3; read += 1)
+          expect(await tokens.read(token)).toMatchObject(claims)
+        expect(find).toHaveBeenCalledTimes(checks)
+      }
     })
 
     it('leave an audit log that is asked and cut', async () => {

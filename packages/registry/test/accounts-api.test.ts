@@ -118,6 +118,13 @@ describe('the administration API', () => {
     expect((await api.as('ayse', 'GET', 'whoami')).status).toBe(401)
     expect((await put('root', { password })).status).toBe(204)
     expect((await api.as('ayse', 'GET', 'whoami')).status).toBe(200)
+    // Nobody tries one password after the other, from many addresses or one.
+    for (let tried = 1; tried < 20; tried += 1) {
+      expect((await put('ayse', { password, current: 'a guess' })).status).toBe(400)
+    }
+    expect((await put('ayse', { password, current: password })).status).toBe(429)
+    api.registry.wait(5 * 60_000)
+    expect((await put('ayse', { password, current: password })).status).toBe(204)
   })
 
   it('makes robots that do what they were granted and nothing else', async () => {

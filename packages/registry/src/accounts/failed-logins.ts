@@ -1,10 +1,11 @@
 import { isIPv6 } from 'node:net'
+import { clientNetwork } from '../hub/client-network.ts'
 
 const windowMs = 5 * 60_000
 const usualMost = 20
 const maxClients = 10_000
 
-/** Counts attempts by client: after so many in five minutes (20, or what is said) it waits until they are over. */
+/** Counts attempts by client, or by what else is said: after so many in five minutes (20, or what is said) it waits until they are over. */
 export class FailedLogins {
   readonly #most: number
   readonly #clients = new Map<string, { readonly since: number; count: number }>()
@@ -37,8 +38,5 @@ export class FailedLogins {
 
 /** One customer has a whole /64 of IPv6. */
 function keyOf(client = ''): string {
-  if (!isIPv6(client) || client.startsWith('::ffff:')) return client
-  const [head = ''] = client.split('::')
-  const parts = head.split(':')
-  return `${parts.slice(0, 4).join(':')}::/64`
+  return isIPv6(client) ? clientNetwork(client) : client
 }

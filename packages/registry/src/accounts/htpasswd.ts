@@ -6,6 +6,7 @@ import { Refusal } from '../refusal.ts'
 import type { HtpasswdOptions, HtpasswdRule } from './access-options.ts'
 import { readBasic } from './authenticator.ts'
 import { FailedLogins } from './failed-logins.ts'
+import { nobodysHash } from './nobodys-hash.ts'
 import { matches } from './pattern.ts'
 import { completeActions } from './rights.ts'
 import { tooMany } from './too-many.ts'
@@ -23,8 +24,6 @@ const lookMs = 1000
 const maxFileBytes = 16 * 1024 * 1024
 /** bcrypt looks at no more of a password. */
 const maxPasswordBytes = 72
-/** Nobody's password: what an unknown name's is compared with, at the usual cost. */
-const nobody = '$2b$10$CwTycUXWue0Thq9StjUM0uJ8y0R6VQwWi4KFOeFHrgb3R04QLbL7a'
 
 /**
  * Lets in the users of an htpasswd file, by password with every request.
@@ -47,7 +46,8 @@ export async function createHtpasswdGate(
     const credentials = readBasic(header)
     if (credentials === undefined) return undefined
     const { user, secret } = credentials
-    const stored = (await users.read()).get(user)
+    const { hashes, nobody } = await users.read()
+    const stored = hashes.get(user)
     if (stored !== undefined && verified.has(stored, secret, now())) return user
     const wait = failed.secondsToWait(client, now())
     if (wait !== undefined) throw tooMany(wait)
@@ -84,11 +84,17 @@ export async function createHtpasswdGate(
   }
 }
 
+interface Users {
+  readonly hashes: ReadonlyMap<string, string>
+  /** What the password of an unknown name is compared with. */
+  readonly nobody: string
+}
+
 /** The users of a file and their hashes; read again when it changed. */
 class HtpasswdFile {
   readonly #file: string
   readonly #surroundings: Surroundings
-  #users: ReadonlyMap<string, string> = new Map()
+  #users: Users = { hashes: new Map(), nobody: nobodysHash([]) }
   #version = ''
   #lookedAt = -Infinity
 
@@ -108,7 +114,7 @@ class HtpasswdFile {
     }
   }
 
-  async read(): Promise<ReadonlyMap<string, string>> {
+  async read(): Promise<Users> {
     const { now, warn } = this.#surroundings
     if (now() - this.#lookedAt >= lookMs) {
       this.#lookedAt = now()
@@ -140,7 +146,7 @@ class HtpasswdFile {
         this.#surroundings.warn(`htpasswd: line ${index + 1} has no bcrypt hash and does not count`)
       }
     }
-    this.#users = users
+    this.#users = { hashes: users, nobody: nobodysHash([...users.values()]) }
     this.#version = version
   }
 }

@@ -28,6 +28,8 @@ export interface SignedTokensOptions {
 const skewSeconds = 30
 const maxLength = 32_768
 const maxRemembered = 5000
+/** Longer ones are checked each time: together they would take the memory of the process. */
+const maxRememberedLength = 4096
 
 /**
  * Signs and reads the tokens of the token server (JWT, EdDSA). Which key it is follows from the whole header, byte by byte: a header
@@ -77,6 +79,7 @@ export class SignedTokens {
     if (!verify(null, Buffer.from(`${header}.${body}`), key.publicKey, bytes)) return undefined
     const claims = readClaims(body, this.#options.service)
     if (claims === undefined) return undefined
+    if (token.length > maxRememberedLength) return claims
     const [oldest] = this.#read.keys()
     if (this.#read.size >= maxRemembered && oldest !== undefined) this.#read.delete(oldest)
     this.#read.set(token, claims)

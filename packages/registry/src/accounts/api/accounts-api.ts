@@ -9,6 +9,7 @@ import {
   setPassword,
 } from '../account-store.ts'
 import { createPerson } from '../create-person.ts'
+import { tooMany } from '../too-many.ts'
 import {
   type Call,
   change,
@@ -100,8 +101,12 @@ export const putPassword: Handler = async (call) => {
   const isOwn = account.id === call.account.id
   if (isOwn && !account.hasPassword && call.identity.expiresAt !== undefined) throw denied()
   if (isOwn && account.hasPassword) {
+    // Who has got hold of a token must not find out the password by it.
+    const wait = call.failed.secondsToWait(account.name, call.now)
+    if (wait !== undefined) throw tooMany(wait)
     const stored = await readPassword(call.database, account.id)
     if (!(await call.hasher.verify(current ?? '', stored))) {
+      call.failed.add(account.name, call.now)
       throw invalid('current: expected the password of now')
     }
   }

@@ -2,6 +2,7 @@ import type { Database } from '../../database/database.ts'
 import type { RegistryRequest, RegistryResponse } from '../../http.ts'
 import { Refusal } from '../../refusal.ts'
 import { writeAudit } from '../audit-log.ts'
+import type { FailedLogins } from '../failed-logins.ts'
 import type { Identity } from '../identity.ts'
 import type { PasswordHasher } from '../password-hash.ts'
 import {
@@ -56,6 +57,8 @@ const routes: readonly (readonly [string, Readonly<Record<string, Handler>>])[] 
 export interface AnswerOptions {
   readonly database: Database
   readonly hasher: PasswordHasher
+  /** Wrong passwords of now, by account. */
+  readonly failed: FailedLogins
   /** Milliseconds since 1970. */
   readonly now: number
 }

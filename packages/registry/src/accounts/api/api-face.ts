@@ -2,6 +2,7 @@ import type { Visitor } from '../../access.ts'
 import type { Database } from '../../database/database.ts'
 import type { Face } from '../../face.ts'
 import { Refusal } from '../../refusal.ts'
+import { FailedLogins } from '../failed-logins.ts'
 import type { Identity } from '../identity.ts'
 import type { PasswordHasher } from '../password-hash.ts'
 
@@ -17,11 +18,17 @@ interface ApiFaceOptions {
  * `Authorization` says and nothing else: no cookie, so no other site can use it.
  */
 export function createApiFace({ database, hasher, now }: ApiFaceOptions): Face {
+  const failed = new FailedLogins()
   return async (request, admit) => {
     if (!request.path.startsWith('/api/v1/')) return undefined
     const { answerApi } = await import('./answer.ts')
     const identify = async (): Promise<Identity> => identityOf(await admit('login'))
-    const response = await answerApi(request, identify, { database, hasher, now: now() })
+    const response = await answerApi(request, identify, {
+      database,
+      hasher,
+      failed,
+      now: now(),
+    })
     if (response === undefined) return undefined
     return { ...response, headers: { 'cache-control': 'no-store', ...response.headers } }
   }

@@ -4,6 +4,7 @@ import type { RegistryRequest, RegistryResponse } from '../../http.ts'
 import { Refusal } from '../../refusal.ts'
 import type { Account } from '../account-store.ts'
 import { writeAudit } from '../audit-log.ts'
+import type { FailedLogins } from '../failed-logins.ts'
 import { type Identity, mayDo } from '../identity.ts'
 import type { PasswordHasher } from '../password-hash.ts'
 import { readText } from '../read-form.ts'
@@ -17,6 +18,8 @@ export interface Call {
   readonly names: readonly string[]
   readonly database: Database
   readonly hasher: PasswordHasher
+  /** Wrong passwords of now, by account. */
+  readonly failed: FailedLogins
   /** Milliseconds since 1970. */
   readonly now: number
 }
