@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { type Digest, mediaTypes } from '@katman/oci'
+import { type Digest, KatmanError, mediaTypes } from '@katman/oci'
 import { describe, expect, it } from 'vitest'
 import type { Gate } from '../src/access.ts'
 import {
@@ -10,6 +10,7 @@ import {
   type Database,
   migrate,
   type ObjectStore,
+  type ObjectUpload,
   openMemoryObjects,
   type Registry,
 } from '../src/index.ts'
@@ -226,6 +227,47 @@ export function distributionSuite(name: string, open: OpenDatabase): void {
         ),
       ).resolves.toBe(500)
       expect((await ask(close)).status).toBe(201)
+    })
+
+    it('leave no object when they are cancelled before it is written down', async () => {
+      await using world = await openWorld()
+      const begun: ObjectUpload[] = []
+      const session = await begin(world.registry())
+      const objects: ObjectStore = {
+        ...world.objects,
+        async append(upload, bytes) {
+          begun.push(upload)
+          expect((await world.registry()(`DELETE ${session}`)).status).toBe(204)
+          return world.objects.append(upload, bytes)
+        },
+      }
+      const { status } = await world.registry({ objects })(`PATCH ${session}`, { body: large })
+      expect([status, begun.length]).toEqual([409, 1])
+      for (const upload of begun) {
+        const left = { ...upload, size: large.byteLength }
+        expect(await Array.fromAsync(world.objects.readUpload(left))).toEqual([])
+      }
+    })
+
+    it('are not given up by a slow writer whose bytes the next one took over', async () => {
+      await using world = await openWorld()
+      let now = 1_000_000
+      const next = world.registry({ now: () => now })
+      const session = await begin(next)
+      await next(`PATCH ${session}`, { body: large.subarray(0, 100_000) })
+      const objects: ObjectStore = {
+        ...world.objects,
+        async append(upload) {
+          now += 60_000
+          const body = large.subarray(100_000)
+          expect((await next(`PATCH ${session}`, { body })).status).toBe(202)
+          throw new KatmanError('OBJECT_LOST', upload.key, { hint: 'push it again' })
+        },
+      }
+      const slow = world.registry({ objects, now: () => now })
+      const { status } = await slow(`PATCH ${session}`, { body: large.subarray(100_000) })
+      expect(status).toBe(409)
+      expect((await next(`PUT ${session}?digest=${digestOf(large)}`)).status).toBe(201)
     })
 
     it('keep one object when two push the same at once', async () => {

@@ -4,6 +4,7 @@ import { saveUpload, type UploadRow } from '../metadata/uploads.ts'
 import type { DistributionContext } from './context.ts'
 import type { IncomingBody } from './incoming-body.ts'
 import type { LiveUpload } from './live-uploads.ts'
+import { Refusal } from '../refusal.ts'
 import { otherWriter } from './store-blob.ts'
 import { busyMs, checkFree, renewing, renewMs, takeUpload } from './take-upload.ts'
 import type { UploadHolder } from './upload-holder.ts'
@@ -69,6 +70,8 @@ async function appendParts(
   let row = taken
   using _renewal = renewing(context, taken)
   let object = row.object ?? (await objects.begin(randomUUID()))
+  // Nobody else knows of it before it is in the row.
+  let isUnknown = row.object === undefined
   let bytes: Bytes = hashed(body.part(partBytes, pauseOf(context)), live, row.data)
   for (;;) {
     const result = await objects.append(object, bytes)
@@ -85,7 +88,13 @@ async function appendParts(
       digest: isLast ? live.hash?.digest() : undefined,
       busyUntil: isLast ? 0 : now() + busyMs,
     }
-    await save(context, row, live)
+    try {
+      await save(context, row, live)
+    } catch (error) {
+      if (isUnknown && error instanceof Refusal) await objects.abort(object)
+      throw error
+    }
+    isUnknown = false
     if (result.failure !== undefined) throw result.failure
     if (isLast) return row
     bytes = hashed(body.part(partBytes, pauseOf(context)), live, none)

@@ -17,7 +17,7 @@ import { giveUpUpload } from './expire-uploads.ts'
 import { IncomingBody } from './incoming-body.ts'
 import { LiveUploads } from './live-uploads.ts'
 import { mountBlob } from './mount-blob.ts'
-import { storeBlob } from './store-blob.ts'
+import { otherWriter, storeBlob } from './store-blob.ts'
 import { leaveUpload, renewing, takeUpload } from './take-upload.ts'
 import { hasDigest } from './upload-hash.ts'
 import { createUploadHolder } from './upload-holder.ts'
@@ -187,8 +187,11 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
             : await commit(grown, digest, { ...asked, at: now() })
         } catch (error) {
           if (!isKatmanError(error, 'OBJECT_LOST')) throw error
+          const left = await find()
+          // Another took it over, with the bytes; ours are gone because it has its own.
+          if (left.holder !== holder.name) throw otherWriter()
           // Its bytes are gone, so nobody can go on with it: the client begins again.
-          await discard(await find())
+          await discard(left)
           throw unknownUpload()
         }
       })
