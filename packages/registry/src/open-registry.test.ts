@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { openRegistry } from './open-registry.ts'
 
 const request = {
@@ -23,6 +23,24 @@ describe('openRegistry', () => {
     await using registry = await openRegistry({ isOpen: true })
     await Promise.all([registry.close(), registry.close()])
     await registry.close()
+  })
+
+  it('is not ready any more when the disk did not take a change', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'katman-open-registry-'))
+    await using handle = await open(import.meta.filename)
+    const sync = vi.spyOn(Object.getPrototypeOf(handle), 'datasync')
+    try {
+      const observed = { onTransaction: () => undefined }
+      await using registry = await openRegistry({ folder, isOpen: true }, observed)
+      await registry.check()
+      sync.mockRejectedValueOnce(new Error('EIO: i/o error, fdatasync'))
+      const change = registry.database.run("INSERT INTO settings (key, value) VALUES ('a', '')")
+      await expect(change).rejects.toMatchObject({ code: 'DATABASE_FAILED' })
+      await expect(registry.check()).rejects.toMatchObject({ code: 'DATABASE_FAILED' })
+    } finally {
+      sync.mockRestore()
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('makes its folder, twice the same', async () => {

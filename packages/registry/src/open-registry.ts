@@ -132,7 +132,7 @@ export async function openRegistry(
         for (const part of parts) part.endStreams?.()
       },
       async check() {
-        await Promise.all([database.get('SELECT 1 AS one'), objects.check?.()])
+        await Promise.all([database.get('SELECT 1 AS one'), database.check?.(), objects.check?.()])
       },
       close: closeAll,
       [Symbol.asyncDispose]: closeAll,

@@ -50,5 +50,7 @@ export interface Database extends Queries, AsyncDisposable {
     work: (transaction: Transaction) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>
+  /** Rejects when no change will be kept any more until the database is opened again. */
+  check?(): Promise<void>
   close(): Promise<void>
 }

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Database } from './database.ts'
 import { migrate } from './migrate.ts'
 import { openSqlite } from './sqlite.ts'
@@ -73,6 +73,43 @@ describe('openSqlite', () => {
     await migrate(memory)
     await memory.run(insert, ['a', '1'])
     expect(await memory.get(count)).toEqual({ count: 1 })
+  })
+
+  it('keeps nothing that comes after a failure with which SQLite ended the transaction', async () => {
+    await withDatabases(async (one, other) => {
+      await migrate(one)
+      const failing = one.transaction(async (transaction) => {
+        await transaction.run(insert, ['a', '1'])
+        const ending = transaction.run(insert.replace('INSERT', 'INSERT OR ROLLBACK'), ['a', '2'])
+        await ending.catch(() => undefined)
+        await transaction.run(insert, ['b', '3'])
+      })
+      await expect(failing).rejects.toMatchObject({ details: { violates: 'unique' } })
+      expect(await other.get(count)).toEqual({ count: 0 })
+      await one.run(insert, ['c', '4'])
+      expect(await other.get(count)).toEqual({ count: 1 })
+    })
+  })
+
+  it('takes no change and says so after the disk did not take one, and still reads', async () => {
+    await withDatabases(async (one, other) => {
+      await migrate(one)
+      await one.check?.()
+      await using handle = await open(import.meta.filename)
+      const sync = vi.spyOn(Object.getPrototypeOf(handle), 'datasync')
+      sync.mockRejectedValueOnce(new Error('EIO: i/o error, fdatasync'))
+      const failed = expect.objectContaining({
+        code: 'DATABASE_FAILED',
+        message: expect.stringContaining('the disk'),
+      })
+      await expect(one.run(insert, ['a', '1'])).rejects.toEqual(failed)
+      await expect(one.run(insert, ['b', '2'])).rejects.toEqual(failed)
+      await expect(one.transaction(async () => 1, { isDurable: false })).rejects.toEqual(failed)
+      await expect(one.check?.()).rejects.toEqual(failed)
+      sync.mockRestore()
+      expect(await other.all("SELECT key FROM settings WHERE key = 'b'")).toEqual([])
+      expect(await one.all("SELECT key FROM settings WHERE key = 'b'")).toEqual([])
+    })
   })
 
   it('says which statement a database refuses', async () => {

@@ -58,19 +58,23 @@ class SqliteDatabase implements Database {
     { isDurable = true }: TransactionOptions = {},
   ): Promise<T> {
     const result = await this.#inTurn(async () => {
+      this.#log?.mustWork()
       await this.#begin()
       try {
         const done = await work(this.#writer)
-        this.#writer.mayGoOn()
-        this.#writer.execute('COMMIT')
+        this.#writer.commit()
         return done
       } catch (error) {
-        if (this.#writer.isInTransaction) this.#writer.execute('ROLLBACK')
+        this.#writer.rollBack()
         throw error
       }
     })
     if (isDurable) await this.#log?.flush()
     return result
+  }
+
+  async check(): Promise<void> {
+    this.#log?.mustWork()
   }
 
   async close(): Promise<void> {
@@ -114,15 +118,13 @@ class Connection implements Transaction {
   readonly engine = 'sqlite'
   readonly #connection: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
-  /** What failed in the transaction under way. */
+  /** Whether a transaction was begun and not ended by us: after some failures SQLite ends it by itself. */
+  #isWriting = false
+  /** What failed in it. */
   #failure: { readonly error: unknown } | undefined
 
   constructor(connection: DatabaseSync) {
     this.#connection = connection
-  }
-
-  get isInTransaction(): boolean {
-    return this.#connection.isTransaction
   }
 
   async all<T extends object>(
@@ -146,12 +148,19 @@ class Connection implements Transaction {
 
   begin(): void {
     this.execute('BEGIN IMMEDIATE')
-    this.#failure = undefined
+    this.#isWriting = true
   }
 
-  /** SQLite would keep what was done around a failed statement; PostgreSQL does not, so here neither does. */
-  mayGoOn(): void {
-    if (this.#failure !== undefined && this.isInTransaction) throw this.#failure.error
+  commit(): void {
+    this.#mayGoOn()
+    this.execute('COMMIT')
+    this.#isWriting = false
+  }
+
+  rollBack(): void {
+    this.#isWriting = false
+    this.#failure = undefined
+    if (this.#connection.isTransaction) this.execute('ROLLBACK')
   }
 
   execute(sql: string): void {
@@ -165,13 +174,21 @@ class Connection implements Transaction {
   }
 
   #query<T>(work: () => T): T {
-    this.mayGoOn()
+    this.#mayGoOn()
     try {
       return guard(work)
     } catch (error) {
-      this.#failure = { error }
+      if (this.#isWriting) this.#failure = { error }
       throw error
     }
+  }
+
+  /**
+   * SQLite would keep what was done around a failed statement, or after it when it ended the transaction; PostgreSQL does not,
+   * so here neither does.
+   */
+  #mayGoOn(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   #prepare(sql: string): StatementSync {
@@ -189,6 +206,7 @@ class Log {
   readonly #handle: FileHandle
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
+  #failure: KatmanError | undefined
 
   constructor(handle: FileHandle) {
     this.#handle = handle
@@ -212,19 +230,25 @@ class Log {
     return this.#next
   }
 
+  /** A flush that failed is told of once; the next would succeed without what is lost. So nothing is taken from then on. */
+  mustWork(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
   async close(): Promise<void> {
     await this.#running?.catch(() => undefined)
     await this.#handle.close()
   }
 
   async #sync(): Promise<void> {
+    this.mustWork()
     try {
       await this.#handle.datasync()
     } catch (cause) {
-      throw new KatmanError('DATABASE_FAILED', 'the disk did not take a change of the database', {
-        cause,
-        hint: 'check the disk, then start the registry again',
-      })
+      const message = 'the disk did not take a change of the database'
+      const hint = 'check the disk, then start the registry again'
+      this.#failure = new KatmanError('DATABASE_FAILED', message, { cause, hint })
+      throw this.#failure
     }
   }
 }

@@ -19,6 +19,9 @@ export function observeTransactions(
     get: (sql, values) => database.get(sql, values),
     run: (sql, values) => timed(database.run(sql, values)),
     transaction: (work, options) => timed(database.transaction(work, options)),
+    async check() {
+      await database.check?.()
+    },
     close: () => database.close(),
     [Symbol.asyncDispose]: () => database.close(),
   }
