@@ -3,6 +3,7 @@ import type { Bytes } from '@katman/oci'
 import type { ByteRange, ObjectStore, ObjectUpload, StoredObject } from '../object-store.ts'
 import { S3Bucket } from './s3-bucket.ts'
 import { parseS3Url } from './s3-settings.ts'
+import { createPartMemory } from './s3-part-memory.ts'
 import { S3Upload } from './s3-upload.ts'
 import { RecentTails } from './s3-tails.ts'
 
@@ -19,10 +20,10 @@ export async function openS3Objects(url: string): Promise<ObjectStore> {
   const settings = parseS3Url(url)
   const bucket = new S3Bucket(await import('@aws-sdk/client-s3'), settings)
   await bucket.check()
-  const recent = new RecentTails()
+  const shared = { bucket, recent: new RecentTails(), memory: createPartMemory() }
   const nameOf = (key: string) => blobs + checkKey(key)
   const uploadOf = (upload: ObjectUpload) =>
-    new S3Upload(bucket, recent, nameOf(upload.key), upload, randomUUID)
+    new S3Upload(shared, nameOf(upload.key), upload, randomUUID)
   return {
     async begin(key) {
       checkKey(key)

@@ -1,4 +1,5 @@
 import type { PartTag, S3Bucket } from './s3-bucket.ts'
+import type { PartMemory } from './s3-part-memory.ts'
 import { isPartAlready, partBytes } from './s3-parts.ts'
 import { reopenParts } from './s3-reopen.ts'
 
@@ -16,6 +17,7 @@ export class PartWriter {
   /** The first failure of the store; nothing is taken any more. */
   failure: unknown
   readonly #bucket: S3Bucket
+  readonly #memory: PartMemory
   readonly #name: string
   readonly #beginning: Beginning
   #id: string | undefined
@@ -23,12 +25,17 @@ export class PartWriter {
   #tags: PartTag[]
   #size: number
   readonly #sending: { readonly size: number; readonly tag: Promise<PartTag> }[] = []
-  readonly #free: Buffer[] = []
   #buffer: Buffer = Buffer.alloc(0)
   #length = 0
 
-  constructor(bucket: S3Bucket, name: string, beginning: Beginning, sizeBefore: number) {
+  constructor(
+    { bucket, memory }: { readonly bucket: S3Bucket; readonly memory: PartMemory },
+    name: string,
+    beginning: Beginning,
+    sizeBefore: number,
+  ) {
     this.#bucket = bucket
+    this.#memory = memory
     this.#name = name
     this.#beginning = beginning
     this.#id = beginning.id
@@ -95,15 +102,17 @@ export class PartWriter {
     const body = buffer.subarray(0, size)
     let tag: Promise<PartTag>
     try {
-      tag = this.#bucket.putPart(this.#name, await this.#open(), this.#number, body)
+      const id = await this.#open()
+      await this.#memory.take(size)
+      tag = this.#bucket.putPart(this.#name, id, this.#number, body)
     } catch (error) {
       this.failure = error
       throw error
     }
-    // Who waits for the part hears of its failure.
+    // Who waits for the part hears of its failure; what failed may still be read.
     tag.then(
-      () => this.#free.push(buffer),
-      () => undefined,
+      () => this.#memory.giveBack(size, buffer),
+      () => this.#memory.giveBack(size),
     )
     this.#sending.push({ size, tag })
     this.#length = 0
@@ -138,8 +147,6 @@ export class PartWriter {
   }
 
   #takeBuffer(): void {
-    const size = partBytes(this.#number)
-    const free = this.#free.pop()
-    this.#buffer = free?.byteLength === size ? free : Buffer.allocUnsafeSlow(size)
+    this.#buffer = this.#memory.buffer(partBytes(this.#number))
   }
 }

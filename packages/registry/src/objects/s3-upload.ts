@@ -2,6 +2,7 @@ import type { Bytes } from '@katman/oci'
 import { isKatmanError } from '@katman/oci'
 import type { ObjectUpload } from '../object-store.ts'
 import { lost, type PartTag, type S3Bucket } from './s3-bucket.ts'
+import type { PartMemory } from './s3-part-memory.ts'
 import { PartWriter } from './s3-part-writer.ts'
 import { reopenParts } from './s3-reopen.ts'
 import type { RecentTails } from './s3-tails.ts'
@@ -27,23 +28,31 @@ type Tail =
   | { readonly size: number; readonly data: string }
   | { readonly size: number; readonly name: string }
 
+/** What all uploads of a thread share. */
+interface UploadParts {
+  readonly bucket: S3Bucket
+  readonly recent: RecentTails
+  readonly memory: PartMemory
+}
+
 /** One step of an upload to S3. */
 export class S3Upload {
   readonly #bucket: S3Bucket
   readonly #recent: RecentTails
+  readonly #memory: PartMemory
   readonly #name: string
   readonly #upload: ObjectUpload
   readonly #randomName: () => string
 
   constructor(
-    bucket: S3Bucket,
-    recent: RecentTails,
+    { bucket, recent, memory }: UploadParts,
     name: string,
     upload: ObjectUpload,
     randomName: () => string,
   ) {
     this.#bucket = bucket
     this.#recent = recent
+    this.#memory = memory
     this.#name = name
     this.#upload = upload
     this.#randomName = randomName
@@ -56,7 +65,12 @@ export class S3Upload {
     const before = readProgress(this.#upload)
     // What `before` calls stale nobody needs since `before` itself was written down.
     const left = await this.#dropTails(before.stale)
-    const parts = new PartWriter(this.#bucket, this.#name, before, size)
+    const parts = new PartWriter(
+      { bucket: this.#bucket, memory: this.#memory },
+      this.#name,
+      before,
+      size,
+    )
     let failure: unknown
     try {
       parts.start(await this.#readTail(before.tail))
