@@ -211,6 +211,22 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       expect(await reviewDue(world.cleaner)).toMatchObject({ failed: 0, links: 1 })
     })
 
+    it('leaves an object for a while to who was just about to read it', async () => {
+      await using world = await openWorld(open, { readMs: 5000 })
+      await world.upload('team/app', 'left alone')
+      world.wait(1000)
+      await collect(world)
+      world.wait(100)
+      await collect(world)
+      expect(await world.database.all('SELECT digest FROM blobs')).toEqual([])
+      world.wait(4999)
+      await collect(world)
+      expect(await world.objectSizes()).toHaveLength(1)
+      world.wait(1)
+      await collect(world)
+      expect(await world.objectSizes()).toEqual([])
+    })
+
     it('goes on when an upload cannot be given up, and tries it again later', async () => {
       await using world = await openWorld(open, { uploadsMs: 1000 })
       const { database, objects } = world.cleaner

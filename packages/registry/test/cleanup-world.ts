@@ -59,7 +59,13 @@ export async function openWorld(
   const database = await open()
   await migrate(database)
   const objects = openMemoryObjects()
-  const options: CleanupTimes = { ...defaultTimes, reviewAfterMs: 0, condemnedMs: 100, ...times }
+  const options: CleanupTimes = {
+    ...defaultTimes,
+    reviewAfterMs: 0,
+    condemnedMs: 100,
+    readMs: 0,
+    ...times,
+  }
   let time = 1_000_000
   const now = (): number => time
   const listeners = [

@@ -29,6 +29,7 @@ const times: CleanupTimes = {
   condemnedMs,
   untaggedMs: 50,
   orphanMs: -Date.now() * 2,
+  readMs: 0,
   uploadsMs: leaseMs,
 }
 

@@ -29,6 +29,8 @@ export interface CleanupTimes {
   readonly undeleteMs: number
   /** An object that no row knows is deleted when it is older. Default a day. */
   readonly orphanMs: number
+  /** An object stays so long after its last row: who just read that row is about to open it. Default 5 seconds. */
+  readonly readMs: number
   /** An upload that nobody goes on with is given up after so long. Default 7 days. */
   readonly uploadsMs: number
 }
@@ -43,6 +45,7 @@ export const defaultTimes: CleanupTimes = {
   areReferrersRemoved: true,
   undeleteMs: 0,
   orphanMs: day,
+  readMs: 5000,
   uploadsMs: 7 * day,
 }
 

@@ -16,8 +16,8 @@ export async function deleteObjects(cleaner: Cleaner, signal?: AbortSignal): Pro
     await database.run(`DELETE FROM object_deletions WHERE EXISTS
       (SELECT 1 FROM blobs WHERE blobs.object_key = object_deletions.object_key)`)
     const rows = await database.all<{ readonly object_key: string }>(
-      'SELECT object_key FROM object_deletions ORDER BY queued_at LIMIT ?',
-      [batchSize],
+      'SELECT object_key FROM object_deletions WHERE queued_at <= ? ORDER BY queued_at LIMIT ?',
+      [cleaner.now() - cleaner.options.readMs, batchSize],
     )
     if (rows.length === 0) return total
     await objects.delete(rows.map(({ object_key }) => object_key))

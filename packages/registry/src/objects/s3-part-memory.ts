@@ -39,6 +39,7 @@ export function createPartMemory(most = 24 * leastPartBytes): PartMemory {
       letGo()
     },
     // Its own memory, not a part of a larger one that it would keep alive.
-    buffer: (size) => (size === leastPartBytes ? kept.pop() : undefined) ?? Buffer.allocUnsafeSlow(size),
+    buffer: (size) =>
+      (size === leastPartBytes ? kept.pop() : undefined) ?? Buffer.allocUnsafeSlow(size),
   }
 }
