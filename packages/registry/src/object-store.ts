@@ -46,6 +46,8 @@ export interface ObjectStore {
   delete(keys: readonly string[]): Promise<void>
   /** Every finished object, for clean-up and recovery. */
   list(): AsyncIterable<StoredObject>
+  /** What was begun and not finished, where the store cannot forget it by itself; of some of it nobody may know. */
+  listUnfinished?(): AsyncIterable<StoredObject>
   /** Resolves when the store answers; for who asks whether the registry is ready. Default: it does. */
   check?(): Promise<void>
   /** A URL by which a client fetches the object itself, where the store has such; undefined otherwise. */

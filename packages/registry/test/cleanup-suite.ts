@@ -1,3 +1,5 @@
+import { readdir, rm } from 'node:fs/promises'
+import path from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
 import { findDeleted, purgeDeleted } from '../src/cleanup/deleted.ts'
@@ -10,8 +12,10 @@ import { setRetention } from '../src/cleanup/retention-policy.ts'
 import { runCleanup } from '../src/cleanup/run-cleanup.ts'
 import { reviewDue } from '../src/cleanup/review.ts'
 import { listDamage, scrub } from '../src/cleanup/scrub.ts'
+import { openFolderObjects } from '../src/objects/folder-objects.ts'
 import { openWorld, type World } from './cleanup-world.ts'
 import type { OpenDatabase } from './databases.ts'
+import { makeFolder } from './support.ts'
 
 const dayMs = 86_400_000
 
@@ -284,6 +288,28 @@ export function cleanupSuite(engine: string, open: OpenDatabase): void {
       expect(await deleteObjects(world.cleaner)).toBe(0)
       expect(await world.objectSizes()).toEqual([10])
       expect(await world.database.all('SELECT object_key FROM object_deletions')).toEqual([])
+    })
+
+    it('gives up what was begun long ago and no upload names', async () => {
+      await using world = await openWorld(open)
+      const root = await makeFolder()
+      try {
+        const objects = await openFolderObjects(root)
+        const upload = await objects.begin('abc')
+        await objects.begin('abcd')
+        await world.database.run(
+          `INSERT INTO uploads (id, repository, size, state, epoch, busy_until, started_at, updated_at)
+           VALUES ('1', 'team/app', 0, ?, 1, 0, 0, 0)`,
+          [JSON.stringify(upload)],
+        )
+        const cleaner = { ...world.cleaner, objects, now: Date.now }
+        expect(await findOrphans(cleaner)).toBe(0)
+        const now = (): number => Date.now() + 8 * dayMs
+        expect(await findOrphans({ ...cleaner, now })).toBe(1)
+        expect(await readdir(path.join(root, 'incoming'))).toEqual(['abc'])
+      } finally {
+        await rm(root, { recursive: true })
+      }
     })
 
     it('deletes no object of an upload that is about to become a blob', async () => {

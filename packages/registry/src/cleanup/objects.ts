@@ -49,5 +49,21 @@ export async function findOrphans(cleaner: Cleaner, signal?: AbortSignal): Promi
     await database.transaction((transaction) => queueDeletion(transaction, key, cleaner.now()))
     total += 1
   }
+  return total + (await forgetUnfinished(cleaner, signal))
+}
+
+/** Gives up what was begun by a process that was killed before a row named it. How many that were. */
+async function forgetUnfinished(cleaner: Cleaner, signal?: AbortSignal): Promise<number> {
+  const { database, objects, options } = cleaner
+  // Who still writes to one makes it young.
+  const before = cleaner.now() - Math.max(options.uploadsMs, options.orphanMs)
+  let total = 0
+  for await (const { key, modifiedAt } of objects.listUnfinished?.() ?? []) {
+    signal?.throwIfAborted()
+    if (modifiedAt >= before) continue
+    if ((await database.get(findUser, [key, `%"key":"${key}"%`])) !== undefined) continue
+    await objects.abort({ key, size: 0, detail: {} })
+    total += 1
+  }
   return total
 }

@@ -106,6 +106,7 @@ export async function openFolderObjects(root: string): Promise<ObjectStore> {
       for (const key of keys) await rm(finished(key), { force: true })
     },
     list: () => listObjects(root),
+    listUnfinished: () => listFolder(path.join(root, incoming)),
     async check() {
       try {
         await access(path.join(root, incoming), constants.R_OK | constants.W_OK | constants.X_OK)
@@ -134,16 +135,17 @@ async function settle(handle: FileHandle, upload: ObjectUpload): Promise<void> {
 }
 
 async function* listObjects(root: string): AsyncIterable<StoredObject> {
-  for (const folder of (await readdir(root)).toSorted()) {
-    if (!/^[0-9a-f]{2}$/.test(folder)) continue
-    for (const key of (await readdir(path.join(root, folder))).toSorted()) {
-      const found = await ifThere(stat(path.join(root, folder, key)))
-      if (found?.isFile()) {
-        // An imported file may be old; its name here is not.
-        const modifiedAt = Math.round(Math.max(found.mtimeMs, found.ctimeMs))
-        yield { key, size: found.size, modifiedAt }
-      }
-    }
+  for (const folder of (await readdir(root)).toSorted())
+    if (/^[0-9a-f]{2}$/.test(folder)) yield* listFolder(path.join(root, folder))
+}
+
+async function* listFolder(folder: string): AsyncIterable<StoredObject> {
+  for (const key of (await readdir(folder)).toSorted()) {
+    const found = await ifThere(stat(path.join(folder, key)))
+    if (!found?.isFile()) continue
+    // An imported file may be old; its name here is not.
+    const modifiedAt = Math.round(Math.max(found.mtimeMs, found.ctimeMs))
+    yield { key, size: found.size, modifiedAt }
   }
 }
 
