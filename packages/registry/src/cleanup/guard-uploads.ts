@@ -5,29 +5,40 @@ import { namespaceOf } from '../metadata/repositories.ts'
 import { parseRoute } from '../route.ts'
 import { checkUpload } from './quotas.ts'
 
-/** Refuses bytes that a quota has no room for before they are sent, where the client says how many they are. */
+/**
+ * Refuses bytes that a quota has no room for before they are sent, where the client says how many they are, and otherwise as
+ * they come.
+ */
 export function guardUploads(queries: Queries, gate: Gate): Gate {
   return {
     ...gate,
     admit(request, need) {
       const visitor = gate.admit(request, need)
-      const size = uploadSize(request)
-      if (size === undefined) return visitor
+      const upload = uploadOf(request)
+      if (upload === undefined) return visitor
+      const namespace = namespaceOf(upload.repository)
       return (async () => {
         const admitted = await visitor
-        await checkUpload(queries, namespaceOf(size.repository), size.bytes)
-        return admitted
+        await checkUpload(queries, namespace, upload.bytes)
+        return {
+          ...admitted,
+          async admitAgain() {
+            await admitted.admitAgain?.()
+            // What came so far is counted by now.
+            await checkUpload(queries, namespace, 0)
+          },
+        }
       })()
     },
   }
 }
 
-function uploadSize(
+function uploadOf(
   request: RegistryRequest,
 ): { readonly repository: string; readonly bytes: number } | undefined {
-  const bytes = readLength(request.header('content-length')) ?? 0
-  if (bytes === 0) return undefined
+  const bytes = readLength(request.header('content-length'))
+  if (bytes === 0 || !['POST', 'PUT', 'PATCH'].includes(request.method)) return undefined
   const route = parseRoute(request.path)
   const isUpload = route?.kind === 'uploads' || route?.kind === 'upload'
-  return isUpload ? { repository: route.repository, bytes } : undefined
+  return isUpload ? { repository: route.repository, bytes: bytes ?? 0 } : undefined
 }

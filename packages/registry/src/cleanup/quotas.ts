@@ -12,12 +12,11 @@ export interface NamespaceUsage {
 /**
  * Refuses a transaction that brought a namespace over its quota.
  *
- * Others that are under way are not seen. While the namespace is less than half full that does no harm; from there
- * on they wait for each other, so that the quota holds exactly.
+ * Others that are under way are not seen, so they wait for each other where there is a quota: it holds exactly.
  */
 export async function checkQuota(transaction: Transaction, namespace: string): Promise<void> {
   let usage = await findUsage(transaction, namespace)
-  if (usage.quota === null || usage.bytes <= usage.quota / 2) return
+  if (usage.quota === null) return
   if (transaction.engine === 'postgres') {
     await transaction.all('SELECT pg_advisory_xact_lock(hashtextextended(?, 20))', [namespace])
     usage = await findUsage(transaction, namespace)
@@ -26,15 +25,20 @@ export async function checkQuota(transaction: Transaction, namespace: string): P
     throw overQuota({ ...usage, quota: usage.quota })
 }
 
-/** Refuses an upload whose bytes, when they are all there, would be too many. */
+/** Refuses an upload whose bytes, when they are all there, would be too many. Uploads that are not finished count, too. */
 export async function checkUpload(
   queries: Queries,
   namespace: string,
   bytes: number,
 ): Promise<void> {
-  const usage = await findUsage(queries, namespace)
-  if (usage.quota !== null && usage.bytes + bytes > usage.quota)
-    throw overQuota({ ...usage, bytes: usage.bytes + bytes, quota: usage.quota })
+  const { bytes: held, quota } = await findUsage(queries, namespace)
+  if (quota === null) return
+  const row = await queries.get<{ readonly bytes: number }>(
+    namespace === 'library' ? `${openUploads} OR repository NOT LIKE '%/%'` : openUploads,
+    [`${namespace}/`, `${namespace}0`],
+  )
+  const all = held + (row?.bytes ?? 0) + bytes
+  if (all > quota) throw overQuota({ namespace, bytes: all, quota })
 }
 
 export async function findUsage(queries: Queries, namespace: string): Promise<NamespaceUsage> {
@@ -87,6 +91,10 @@ function formatBytes(bytes: number): string {
 }
 
 const sum = 'SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM namespace_usage'
+
+/** From one text to another: what begins with the name and a slash, which `0` comes after. */
+const openUploads = `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM uploads
+  WHERE (repository >= ? AND repository < ?)`
 
 const oneUsage = `SELECT (${sum} WHERE namespace = ?) AS bytes,
   (SELECT bytes FROM quotas WHERE namespace = ?) AS quota`

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Bytes } from '@katman/oci'
 import { saveUpload, type UploadRow } from '../metadata/uploads.ts'
-import type { DistributionContext } from './context.ts'
+import type { Asked, DistributionContext } from './context.ts'
 import type { IncomingBody } from './incoming-body.ts'
 import type { LiveUpload } from './live-uploads.ts'
 import { Refusal } from '../refusal.ts'
@@ -17,14 +17,14 @@ const none = new Uint8Array()
 
 /**
  * Adds a body to an upload. Returns the row as it is then; when the body fails, what arrived is written down first. Only
- * who knows the newest row gets so far: everybody else is refused.
+ * who knows the newest row gets so far: everybody else is refused. Who may no longer push is stopped between two parts.
  */
 export async function appendBody(
   context: DistributionContext,
   row: UploadRow,
   body: IncomingBody,
   live: LiveUpload,
-  holder: UploadHolder,
+  { holder, asked }: { readonly holder: UploadHolder; readonly asked: Asked },
 ): Promise<UploadRow> {
   live.arriving = () => row.size + body.received
   // Who cannot have it is told before the body is read.
@@ -33,7 +33,7 @@ export async function appendBody(
   const few = await body.whole(Math.max(0, room), Math.min(renewMs, pauseOf(context)))
   if (few === undefined) {
     const taken = await takeUpload(context, row, holder)
-    return appendParts(context, taken, body, live)
+    return appendParts(context, taken, body, live, asked)
   }
   const saved = few.arrived.byteLength === 0 ? row : await saveFew(context, row, few.arrived, live)
   if (few.failure !== undefined) throw few.failure
@@ -65,6 +65,7 @@ async function appendParts(
   taken: UploadRow,
   body: IncomingBody,
   live: LiveUpload,
+  { admitAgain }: Asked,
 ): Promise<UploadRow> {
   const { now, objects } = context
   let row = taken
@@ -97,6 +98,7 @@ async function appendParts(
     isUnknown = false
     if (result.failure !== undefined) throw result.failure
     if (isLast) return row
+    await admitAgain?.()
     bytes = hashed(body.part(partBytes, pauseOf(context)), live, none)
   }
 }

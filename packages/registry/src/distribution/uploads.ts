@@ -8,7 +8,7 @@ import {
 } from '@katman/oci'
 import type { Visitor } from '../access.ts'
 import { readLength, type RegistryRequest, type RegistryResponse } from '../http.ts'
-import { addUpload, findUpload, type UploadRow } from '../metadata/uploads.ts'
+import { addUpload, countUploads, findUpload, type UploadRow } from '../metadata/uploads.ts'
 import { Refusal } from '../refusal.ts'
 import { unknownUpload } from '../route.ts'
 import { appendBody } from './append-body.ts'
@@ -41,6 +41,8 @@ interface Session {
 
 /** A body that comes with its digest and takes longer than this becomes an upload like any other. */
 const wholeMs = 1000
+/** An account has at most so many uploads open. */
+const maxOpen = 1000
 
 /** Blob uploads (distribution-spec, "Pushing blobs"): in one request, in two, in chunks, or by mounting. */
 export function createUploadHandlers(context: DistributionContext): UploadHandlers {
@@ -51,7 +53,11 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
   async function begin(repository: string, { actor, at }: Asked): Promise<UploadRow> {
     const id = randomUUID()
     await database.transaction(
-      (transaction) => addUpload(transaction, { id, repository, actor, now: at }),
+      async (transaction) => {
+        if (actor !== undefined && (await countUploads(transaction, actor)) >= maxOpen)
+          throw tooManyOpen()
+        await addUpload(transaction, { id, repository, actor, now: at })
+      },
       { isDurable: false },
     )
     const data = new Uint8Array()
@@ -91,11 +97,11 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
     return uploads.exclusively(row.id, async () => {
       const live = uploads.of(row, digestAlgorithm(digest))
       try {
-        row = await appendBody(context, row, body, live, holder)
+        row = await appendBody(context, row, body, live, { holder, asked })
         return await commit(row, digest, asked)
       } catch (error) {
         // The client never learnt of the session, so nobody would go on with it.
-        const left = await findUpload(database, repository, row.id)
+        const left = await findUpload(database, repository, row.id, asked.actor)
         if (left !== undefined) await discard(left)
         throw error
       }
@@ -161,7 +167,7 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
     },
     async go(request, { repository, id }, asked) {
       const find = async (): Promise<UploadRow> => {
-        const row = await findUpload(database, repository, id)
+        const row = await findUpload(database, repository, id, asked.actor)
         if (row === undefined) throw unknownUpload()
         return row
       }
@@ -181,11 +187,16 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
         const live = uploads.of(row, algorithm)
         const body = new IncomingBody(request.body)
         try {
-          const grown = await appendBody(context, row, body, live, holder)
+          const grown = await appendBody(context, row, body, live, { holder, asked })
           return digest === undefined
             ? { status: 202, headers: sessionHeaders(grown) }
             : await commit(grown, digest, { ...asked, at: now() })
         } catch (error) {
+          if (error instanceof Refusal && error.status === 403) {
+            // What may not be kept is not kept for another try.
+            const left = await findUpload(database, repository, id, asked.actor)
+            if (left?.holder === holder.name) await discard(left)
+          }
           if (!isKatmanError(error, 'OBJECT_LOST')) throw error
           const left = await find()
           // Another took it over, with the bytes; ours are gone because it has its own.
@@ -202,6 +213,12 @@ export function createUploadHandlers(context: DistributionContext): UploadHandle
 function otherBytes(digest: Digest): Refusal {
   return new Refusal(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content', {
     detail: { digest },
+  })
+}
+
+function tooManyOpen(): Refusal {
+  return new Refusal(429, 'TOOMANYREQUESTS', `at most ${maxOpen} uploads are open at once`, {
+    headers: { 'retry-after': '60' },
   })
 }
 

@@ -54,14 +54,24 @@ export async function addUpload(
   )
 }
 
+export async function countUploads(queries: Queries, actor: string): Promise<number> {
+  const row = await queries.get<{ readonly count: number }>(
+    'SELECT COUNT(*) AS count FROM uploads WHERE actor = ?',
+    [actor],
+  )
+  return row?.count ?? 0
+}
+
+/** An upload is for who began it; one that nobody signed in for is for whoever knows its id. */
 export async function findUpload(
   queries: Queries,
   repository: string,
   id: string,
+  actor?: string,
 ): Promise<UploadRow | undefined> {
   const row = await queries.get<Row>(
-    `SELECT ${columns} FROM uploads WHERE id = ? AND repository = ?`,
-    [id, repository],
+    `SELECT ${columns} FROM uploads WHERE id = ? AND repository = ? AND (actor IS NULL OR actor = ?)`,
+    [id, repository, actor ?? null],
   )
   return row && uploadOf(row)
 }

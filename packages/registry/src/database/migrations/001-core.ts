@@ -97,6 +97,7 @@ export const coreTables: Migration = {
       updated_at ${integer} NOT NULL
     )`,
     'CREATE INDEX uploads_by_age ON uploads (updated_at)',
+    'CREATE INDEX uploads_by_actor ON uploads (actor)',
 
     // What may have become garbage, to be looked at from `review_after` on. A `manifest` or a `link` (a row of repository_blobs)
     // of a repository, or a `blob` of all (repository_id 0).
