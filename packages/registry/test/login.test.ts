@@ -17,9 +17,10 @@ async function openLogin(more: object = {}): Promise<LoginTest> {
   const folder = await mkdtemp(path.join(tmpdir(), 'katman-login-'))
   const clientSecretFile = path.join(folder, 'secret')
   await writeFile(clientSecretFile, `${clientSecret}\n`)
-  const port = await freePort()
+  const { port, release } = await reservePort()
   const url = `http://127.0.0.1:${port}`
   const provider = await startProvider(`${url}/login/callback`)
+  await release()
   const server = await startServer(
     {
       registry: {
@@ -109,15 +110,18 @@ describe('login at an OpenID Connect provider', () => {
   })
 })
 
-async function freePort(): Promise<number> {
+/** Held until it is released, or the provider may be given the same one. */
+async function reservePort(): Promise<{ readonly port: number; release(): Promise<void> }> {
   const server = createServer()
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })
   const address = server.address()
-  const port = address !== null && typeof address !== 'string' ? address.port : 0
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve())
-  })
-  return port
+  return {
+    port: address !== null && typeof address !== 'string' ? address.port : 0,
+    release: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+      }),
+  }
 }
