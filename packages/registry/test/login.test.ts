@@ -17,10 +17,11 @@ async function openLogin(more: object = {}): Promise<LoginTest> {
   const folder = await mkdtemp(path.join(tmpdir(), 'katman-login-'))
   const clientSecretFile = path.join(folder, 'secret')
   await writeFile(clientSecretFile, `${clientSecret}\n`)
-  const { port, release } = await reservePort()
+  const reserved = await reservePort()
+  const { port } = reserved
   const url = `http://127.0.0.1:${port}`
   const provider = await startProvider(`${url}/login/callback`)
-  await release()
+  await reserved.release()
   const server = await startServer(
     {
       registry: {
