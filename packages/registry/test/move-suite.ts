@@ -47,6 +47,24 @@ export function moveSuite(open: () => Promise<OpenedTarget>): void {
     })
   })
 
+  it('leaves the bytes of a blob behind that was found damaged', async () => {
+    await withSource(async (folder, source) => {
+      await using target = await open()
+      for (const tag of ['v1', 'v2']) await push(source, tag)
+      // Longer than its file: reading it would fail.
+      await source.database.run(
+        `UPDATE blobs SET state = 'quarantined', size = size + 1
+         WHERE object_key IS NOT NULL AND digest IN (SELECT b.digest FROM manifest_blobs b
+           JOIN tags t ON t.digest = b.manifest WHERE t.name = 'v1')`,
+      )
+      await moveRegistry(folder, target)
+      await using moved = await openRegistry({ ...target.options, isOpen: true })
+      await expectImage(moved, 'v2')
+      expect(await push(moved, 'v1')).toBe(true)
+      await expectImage(moved, 'v1')
+    })
+  })
+
   it('goes on after it was interrupted, and copies nothing twice', async () => {
     await withSource(async (folder, source) => {
       await using target = await open()

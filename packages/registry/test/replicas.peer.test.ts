@@ -3,6 +3,7 @@ import { type PostgresPeer, startPostgres } from '../../../test/peers/postgres.t
 import { describePeers } from '../../../test/peers/require-peer.ts'
 import { type S3Peer, startS3 } from '../../../test/peers/s3-servers.ts'
 import { openRegistry, type OpenRegistry } from '../src/index.ts'
+import { setRetention } from '../src/cleanup/retention-policy.ts'
 import { openS3Objects } from '../src/objects/s3-objects.ts'
 import { ask, expectImage, push, remove } from './pushes.ts'
 
@@ -80,6 +81,30 @@ describePeers('clean-up in three replicas at once', ['postgres', 'versitygw'], (
     })
   })
 
+  it('keeps what a retention policy keeps, and no more, whoever pushes where', async () => {
+    await withReplicas(async ({ replicas, clock }) => {
+      await setRetention(replicas[0].database, {
+        repositories: 'team/*',
+        tags: 'v*',
+        keep: [{ newest: 2 }],
+      })
+      const pushes: readonly string[] = ['v0', 'v1', 'v2', 'stable', 'v3', 'v4', 'v5']
+      for (const [at, tag] of pushes.entries()) {
+        clock.ms += 1000
+        expect(await push(replicas[at % 3] ?? replicas[0], tag)).toBe(true)
+      }
+      await vi.waitFor(
+        async () => {
+          clock.ms += hourMs
+          const { text } = await ask(replicas[1], 'GET', '/v2/team/app/tags/list')
+          expect(JSON.parse(text)).toMatchObject({ tags: ['stable', 'v4', 'v5'] })
+        },
+        { timeout: 30_000, interval: 200 },
+      )
+      for (const tag of ['stable', 'v4', 'v5']) await expectImage(replicas[2], tag)
+    })
+  })
+
   interface Running {
     readonly replicas: readonly [OpenRegistry, OpenRegistry, OpenRegistry]
     /** Added to the time. */
@@ -92,7 +117,13 @@ describePeers('clean-up in three replicas at once', ['postgres', 'versitygw'], (
     const storage = (await s3?.createBucket()) ?? ''
     const clock = { ms: 0 }
     const open = async () => {
-      const times = { everyMs: 100, reviewAfterMs: hourMs, condemnedMs: hourMs, untaggedMs: hourMs }
+      const times = {
+        everyMs: 100,
+        reviewAfterMs: hourMs,
+        condemnedMs: hourMs,
+        untaggedMs: hourMs,
+        retentionEveryMs: 100,
+      }
       const registry = await openRegistry(
         { database: `${database}?pool_size=5`, storage, isOpen: true, cleanup: times },
         { now: () => Date.now() + clock.ms },

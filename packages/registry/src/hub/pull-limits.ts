@@ -39,13 +39,14 @@ const manifestPath = /^\/v2\/[^?]+\/manifests\/[^/]+$/
  * `ratelimit-limit: 100;w=21600` and `ratelimit-remaining`.
  */
 export function createPullLimits(options: PullLimitOptions, quota: PullQuota): PullLimits {
-  const standings = new WeakMap<RegistryRequest, Standing>()
+  // A request of a mirror comes back under another name, with the same notes.
+  const standings = new WeakMap<object, Standing>()
   const { windowSeconds } = quota
 
   async function count(request: RegistryRequest, visitor: Visitor): Promise<void> {
     const { account } = visitor
     const limit = account === undefined ? options.anonymous : options.account
-    if (limit === undefined || standings.has(request)) return
+    if (limit === undefined || standings.has(keyOf(request))) return
     const source = account ?? clientNetwork(request.client)
     const subject = account === undefined ? `address ${source}` : `account ${account}`
     const isCounted = request.method === 'GET'
@@ -61,7 +62,7 @@ export function createPullLimits(options: PullLimitOptions, quota: PullQuota): P
         { headers: { ...headers(standing), 'retry-after': String(quota.secondsLeft()) } },
       )
     }
-    standings.set(request, standing)
+    standings.set(keyOf(request), standing)
   }
 
   function headers({ limit, remaining, source }: Standing): Readonly<Record<string, string>> {
@@ -84,10 +85,14 @@ export function createPullLimits(options: PullLimitOptions, quota: PullQuota): P
     }),
     guardAnswers: (handle) => async (request) => {
       const response = await handle(request)
-      const standing = standings.get(request)
+      const standing = standings.get(keyOf(request))
       if (standing === undefined) return response
       if (standing.isCounted && response.status >= 400) await quota.use(standing.subject, -1)
       return { ...response, headers: { ...response.headers, ...headers(standing) } }
     },
   }
+}
+
+function keyOf(request: RegistryRequest): object {
+  return request.notes ?? request
 }

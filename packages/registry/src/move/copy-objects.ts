@@ -45,7 +45,7 @@ export class ObjectCopier {
   async copy(rows: readonly SourceRow[], report: () => void = () => undefined): Promise<void> {
     const left = rows.filter(
       ({ object_key: key, size, state }) =>
-        key !== null && state !== 'damaged' && this.#present.get(String(key)) !== Number(size),
+        key !== null && state !== 'quarantined' && this.#present.get(String(key)) !== Number(size),
     )
     const worker = async (): Promise<void> => {
       for (let row = left.pop(); row !== undefined; row = left.pop()) {
@@ -58,7 +58,7 @@ export class ObjectCopier {
 
   /** Whether the target has the object of a row in its full size. */
   has({ object_key: key, size, state }: SourceRow): boolean {
-    return key === null || state === 'damaged' || this.#present.get(String(key)) === Number(size)
+    return key === null || state === 'quarantined' || this.#present.get(String(key)) === Number(size)
   }
 
   async #copyOne(row: SourceRow): Promise<void> {
