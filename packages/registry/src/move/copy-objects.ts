@@ -58,7 +58,9 @@ export class ObjectCopier {
 
   /** Whether the target has the object of a row in its full size. */
   has({ object_key: key, size, state }: SourceRow): boolean {
-    return key === null || state === 'quarantined' || this.#present.get(String(key)) === Number(size)
+    return (
+      key === null || state === 'quarantined' || this.#present.get(String(key)) === Number(size)
+    )
   }
 
   async #copyOne(row: SourceRow): Promise<void> {
