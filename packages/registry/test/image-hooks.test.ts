@@ -63,11 +63,6 @@ describe('queueHooks and createHookJob', () => {
     await using world = await openWorld(countLayers)
     const repository = await world.seed.repository('team/app')
     const digest = await world.seed.image(repository, { tag: '1' })
-    await world.database.run(
-      `INSERT INTO repository_blobs (repository_id, digest, linked_at, lease_until)
-       SELECT ?, digest, 0, 0 FROM blobs`,
-      [repository.id],
-    )
     await world.work()
     const referrers = await world.database.all<{ readonly bytes: Uint8Array }>(
       'SELECT bytes FROM manifests WHERE subject = ? AND artifact_type = ?',
