@@ -4,8 +4,8 @@ import { seededRandom } from '../../reliability/random.ts'
 import { startKilledServer } from './killed-server.ts'
 import { soak } from './soak.ts'
 
-// KATMAN_TEST_CALLS: how many API calls, 200000 for a long run. KATMAN_TEST_SEED: the same choices again.
-const calls = Number(process.env['KATMAN_TEST_CALLS'] ?? 60_000)
+// KATMAN_TEST_CALLS: how many API calls. KATMAN_TEST_SEED: the same choices again.
+const calls = Number(process.env['KATMAN_TEST_CALLS'] ?? 200_000)
 const seed = Number(process.env['KATMAN_TEST_SEED'] ?? Date.now() % 1_000_000)
 const kills = 8
 
