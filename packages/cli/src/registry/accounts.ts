@@ -1,26 +1,22 @@
 import type { Context } from '../context.ts'
-import { CommandFailure, plainFailure } from '../failure.ts'
+import { CommandFailure } from '../failure.ts'
 import { standardInput } from '../standard-input.ts'
-import { renderRows } from '../terminal/format-rows.ts'
 import { readHidden, readStdin } from '../terminal/prompt.ts'
-import { cell, type Document, readTruth, time, withAdminApi, yes } from './admin-api.ts'
-
-interface ListFlags {
-  readonly format: string | undefined
-  readonly quiet: boolean
-}
+import { cell, readTruth, time, removeEach, withAdminApi, yes } from './admin-api.ts'
+import { type ListFlags, printList } from './print-list.ts'
 
 /** `registry account ls HOST` */
 export async function list(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, (api) => api.list('accounts', 'accounts'))
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Name: { header: 'NAME', value: (row: Document) => cell(row['name']) },
+      Name: { header: 'NAME', value: (row) => cell(row['name']) },
       Admin: { header: 'ADMIN', value: (row) => yes(row['is_admin']) },
       Disabled: { header: 'DISABLED', value: (row) => yes(row['is_disabled']) },
       Login: {
@@ -32,13 +28,9 @@ export async function list(
       Description: { header: 'DESCRIPTION', value: (row) => cell(row['description']) },
     },
     defaultTable: ['Name', 'Admin', 'Disabled', 'Login', 'Created', 'Description'],
-    format,
-    quiet: quiet ? 'Name' : undefined,
+    quiet: 'Name',
     typeName: '*registry.accountContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 interface CreateFlags {
@@ -98,12 +90,7 @@ export async function remove(
   _flags: object,
   [host = '', ...names]: readonly string[],
 ): Promise<void> {
-  await withAdminApi(context, host, async (api) => {
-    for (const name of names) {
-      await api.ask('DELETE', `accounts/${encodeURIComponent(name)}`)
-      context.stdout.write(`${name}\n`)
-    }
-  })
+  await withAdminApi(context, host, (api) => removeEach(context, { api, path: 'accounts', names }))
 }
 
 /** `registry account password HOST [NAME]` */

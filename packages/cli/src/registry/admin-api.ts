@@ -58,6 +58,21 @@ export async function withAdminApi<T>(
   })
 }
 
+/** Removes one after the other and names each that is gone. `path` is that of their list. */
+export async function removeEach(
+  context: Context,
+  {
+    api,
+    path,
+    names,
+  }: { readonly api: AdminApi; readonly path: string; readonly names: readonly string[] },
+): Promise<void> {
+  for (const name of names) {
+    await api.ask('DELETE', `${path}/${encodeURIComponent(name)}`)
+    context.stdout.write(`${name}\n`)
+  }
+}
+
 /** A value as a cell: nothing for what is not there. */
 export function cell(value: unknown): string {
   if (typeof value === 'string') return value

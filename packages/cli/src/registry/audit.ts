@@ -1,13 +1,12 @@
 import type { Context } from '../context.ts'
 import { CommandFailure, plainFailure } from '../failure.ts'
-import { renderRows } from '../terminal/format-rows.ts'
 import { parseFilterTime } from '../terminal/go-time.ts'
-import { cell, type Document, withAdminApi } from './admin-api.ts'
+import { cell, withAdminApi } from './admin-api.ts'
+import { type ListFlags, printList } from './print-list.ts'
 
-interface ListFlags {
+interface AuditFlags extends ListFlags {
   readonly action: string | undefined
   readonly actor: string | undefined
-  readonly format: string | undefined
   readonly limit: number
   readonly since: string | undefined
   readonly target: string | undefined
@@ -17,7 +16,7 @@ interface ListFlags {
 /** `registry audit ls HOST` */
 export async function list(
   context: Context,
-  flags: ListFlags,
+  flags: AuditFlags,
   [host = '']: readonly string[],
 ): Promise<void> {
   const query = new URLSearchParams({ n: String(Math.min(1000, Math.max(1, flags.limit))) })
@@ -32,10 +31,11 @@ export async function list(
   const rows = await withAdminApi(context, host, (api) =>
     api.list(`audit?${query.toString()}`, 'entries', flags.limit),
   )
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      ID: { header: 'ID', value: (row: Document) => cell(row['id']) },
+      ID: { header: 'ID', value: (row) => cell(row['id']) },
       At: { header: 'AT', value: (row) => cell(row['at']).slice(0, 19).replace('T', ' ') },
       Actor: { header: 'ACTOR', value: (row) => cell(row['actor']) || '-' },
       Client: { header: 'CLIENT', value: (row) => cell(row['client']) || '-' },
@@ -45,12 +45,8 @@ export async function list(
       Detail: { header: 'DETAIL', value: (row) => cell(row['detail']) },
     },
     defaultTable: ['ID', 'At', 'Actor', 'Client', 'Action', 'Target', 'Result', 'Detail'],
-    format: flags.format,
     typeName: '*registry.auditContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 /** `registry audit prune HOST --until TIME` */

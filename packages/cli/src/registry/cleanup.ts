@@ -1,14 +1,9 @@
 import type { Context } from '../context.ts'
-import { CommandFailure, plainFailure } from '../failure.ts'
+import { CommandFailure } from '../failure.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
-import { renderRows } from '../terminal/format-rows.ts'
 import { formatSize } from '../terminal/size.ts'
 import { type AdminApi, cell, type Document, withAdminApi } from './admin-api.ts'
-
-interface ListFlags {
-  readonly format: string | undefined
-  readonly quiet: boolean
-}
+import { type ListFlags, printList } from './print-list.ts'
 
 /** `registry gc HOST` */
 export async function collect(
@@ -55,10 +50,11 @@ export async function listQuotas(
   const rows = await withAdminApi(context, host, (api) => api.list('quotas', 'namespaces'))
   const quotaOf = ({ quota }: Document): string =>
     typeof quota === 'number' ? formatSize(quota) : 'none'
-  await show(context, flags, {
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Namespace: { header: 'NAMESPACE', value: (row: Document) => cell(row['namespace']) },
+      Namespace: { header: 'NAMESPACE', value: (row) => cell(row['namespace']) },
       Used: { header: 'USED', value: (row) => formatSize(Number(row['bytes'] ?? 0)) },
       Quota: { header: 'QUOTA', value: quotaOf },
     },
@@ -100,7 +96,12 @@ export async function listImmutable(
   [host = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, (api) => api.list('immutable-tags', 'rules'))
-  await show(context, flags, { rows, ...patternTable, typeName: '*registry.immutableContext' })
+  await printList(context, {
+    flags,
+    rows,
+    ...patternTable,
+    typeName: '*registry.immutableContext',
+  })
 }
 
 /** `registry immutable add HOST REPOSITORIES TAGS` */
@@ -131,11 +132,12 @@ export async function listRetention(
   [host = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, (api) => api.list('retention', 'policies'))
-  await show(context, flags, {
+  await printList(context, {
+    flags,
     rows,
     fields: {
       ...patternTable.fields,
-      Keep: { header: 'KEEP', value: (row: Document) => JSON.stringify(row['keep']) },
+      Keep: { header: 'KEEP', value: (row) => JSON.stringify(row['keep']) },
     },
     defaultTable: [...patternTable.defaultTable, 'Keep'],
     quiet: patternTable.quiet,
@@ -194,10 +196,11 @@ export async function runRetention(
     return
   }
   const rows = await withAdminApi(context, host, (api) => api.list('retention/run', 'tags'))
-  await show(context, flags, {
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Repository: { header: 'REPOSITORY', value: (row: Document) => cell(row['repository']) },
+      Repository: { header: 'REPOSITORY', value: (row) => cell(row['repository']) },
       Tag: { header: 'TAG', value: (row) => cell(row['tag']) },
       Fate: { header: 'FATE', value: (row) => (row['isKept'] === true ? 'stays' : 'goes') },
       Why: { header: 'WHY', value: (row) => cell(row['why']) },
@@ -217,10 +220,11 @@ export async function listDeleted(
   const rows = await withAdminApi(context, host, (api) =>
     api.list(`deleted/${repository}`, 'manifests'),
   )
-  await show(context, flags, {
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Digest: { header: 'DIGEST', value: (row: Document) => cell(row['digest']) },
+      Digest: { header: 'DIGEST', value: (row) => cell(row['digest']) },
       By: { header: 'DELETED BY', value: (row) => cell(row['actor']) },
       At: { header: 'DELETED', value: (row) => timeOf(row['deletedAt']) },
       Until: { header: 'CAN COME BACK UNTIL', value: (row) => timeOf(row['keepUntil']) },
@@ -255,10 +259,11 @@ export async function scrub(
     return
   }
   const rows = await withAdminApi(context, host, (api) => api.list('scrub', 'damaged'))
-  await show(context, flags, {
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Digest: { header: 'DIGEST', value: (row: Document) => cell(row['digest']) },
+      Digest: { header: 'DIGEST', value: (row) => cell(row['digest']) },
       Size: { header: 'SIZE', value: (row) => formatSize(Number(row['size'] ?? 0)) },
       Found: { header: 'FOUND', value: (row) => timeOf(row['foundAt']) },
       Reason: { header: 'REASON', value: (row) => cell(row['reason']) },
@@ -280,32 +285,6 @@ const patternTable = {
   defaultTable: ['Repositories', 'Tags'],
   quiet: 'Repositories',
 } as const
-
-interface Table<Field extends string> {
-  readonly rows: readonly Document[]
-  readonly fields: Readonly<
-    Record<Field, { readonly header: string; readonly value: (row: Document) => string }>
-  >
-  readonly defaultTable: readonly NoInfer<Field>[]
-  /** The only field when names alone are wanted. */
-  readonly quiet: NoInfer<Field>
-  readonly typeName: string
-}
-
-async function show<Field extends string>(
-  context: Context,
-  { format, quiet }: ListFlags,
-  table: Table<Field>,
-): Promise<void> {
-  const text = await renderRows({
-    ...table,
-    format,
-    quiet: quiet ? table.quiet : undefined,
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
-  })
-  context.stdout.write(text)
-}
 
 async function removeRule(
   context: Context,

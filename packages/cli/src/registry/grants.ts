@@ -1,24 +1,19 @@
 import type { Context } from '../context.ts'
-import { plainFailure } from '../failure.ts'
-import { renderRows } from '../terminal/format-rows.ts'
-import { cell, type Document, readScope, time, withAdminApi, words } from './admin-api.ts'
-
-interface ListFlags {
-  readonly format: string | undefined
-  readonly quiet: boolean
-}
+import { cell, readScope, time, removeEach, withAdminApi, words } from './admin-api.ts'
+import { type ListFlags, printList } from './print-list.ts'
 
 /** `registry grant ls HOST` */
 export async function list(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, (api) => api.list('grants', 'grants'))
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      ID: { header: 'GRANT ID', value: (row: Document) => cell(row['id']) },
+      ID: { header: 'GRANT ID', value: (row) => cell(row['id']) },
       Subject: { header: 'TO', value: (row) => subjectOf(row['subject']) },
       Repository: { header: 'REPOSITORIES', value: (row) => cell(row['repository']) },
       Actions: { header: 'ACTIONS', value: (row) => words(row['actions']) },
@@ -26,13 +21,9 @@ export async function list(
       CreatedBy: { header: 'CREATED BY', value: (row) => cell(row['created_by']) },
     },
     defaultTable: ['ID', 'Subject', 'Repository', 'Actions', 'Created', 'CreatedBy'],
-    format,
-    quiet: quiet ? 'ID' : undefined,
+    quiet: 'ID',
     typeName: '*registry.grantContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 /** `registry grant create HOST TO PATTERN:ACTIONS` */
@@ -54,12 +45,9 @@ export async function remove(
   _flags: object,
   [host = '', ...ids]: readonly string[],
 ): Promise<void> {
-  await withAdminApi(context, host, async (api) => {
-    for (const id of ids) {
-      await api.ask('DELETE', `grants/${encodeURIComponent(id)}`)
-      context.stdout.write(`${id}\n`)
-    }
-  })
+  await withAdminApi(context, host, (api) =>
+    removeEach(context, { api, path: 'grants', names: ids }),
+  )
 }
 
 /** `registry visibility HOST REPOSITORY [public|private]` */

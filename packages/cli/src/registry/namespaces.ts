@@ -1,36 +1,27 @@
 import type { Context } from '../context.ts'
-import { plainFailure } from '../failure.ts'
-import { renderRows } from '../terminal/format-rows.ts'
-import { cell, type Document, time, withAdminApi } from './admin-api.ts'
-
-interface ListFlags {
-  readonly format: string | undefined
-  readonly quiet: boolean
-}
+import { cell, time, removeEach, withAdminApi } from './admin-api.ts'
+import { type ListFlags, printList } from './print-list.ts'
 
 /** `registry namespace ls HOST` */
 export async function list(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, (api) => api.list('namespaces', 'namespaces'))
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Name: { header: 'NAME', value: (row: Document) => cell(row['name']) },
+      Name: { header: 'NAME', value: (row) => cell(row['name']) },
       Role: { header: 'YOUR ROLE', value: (row) => cell(row['role']) },
       Created: { header: 'CREATED', value: (row) => time(row['created_at']) },
       CreatedBy: { header: 'CREATED BY', value: (row) => cell(row['created_by']) },
     },
     defaultTable: ['Name', 'Role', 'Created', 'CreatedBy'],
-    format,
-    quiet: quiet ? 'Name' : undefined,
+    quiet: 'Name',
     typeName: '*registry.namespaceContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 /** `registry namespace create HOST NAME` */
@@ -50,37 +41,31 @@ export async function remove(
   _flags: object,
   [host = '', ...names]: readonly string[],
 ): Promise<void> {
-  await withAdminApi(context, host, async (api) => {
-    for (const name of names) {
-      await api.ask('DELETE', `namespaces/${encodeURIComponent(name)}`)
-      context.stdout.write(`${name}\n`)
-    }
-  })
+  await withAdminApi(context, host, (api) =>
+    removeEach(context, { api, path: 'namespaces', names }),
+  )
 }
 
 /** `registry namespace members HOST NAME` */
 export async function members(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '', name = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, (api) =>
     api.list(`namespaces/${encodeURIComponent(name)}/members`, 'members'),
   )
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Account: { header: 'ACCOUNT', value: (row: Document) => cell(row['account']) },
+      Account: { header: 'ACCOUNT', value: (row) => cell(row['account']) },
       Role: { header: 'ROLE', value: (row) => cell(row['role']) },
     },
     defaultTable: ['Account', 'Role'],
-    format,
-    quiet: quiet ? 'Account' : undefined,
+    quiet: 'Account',
     typeName: '*registry.memberContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 /** `registry namespace add HOST NAME ACCOUNT` */

@@ -1,26 +1,21 @@
 import type { Context } from '../context.ts'
-import { plainFailure } from '../failure.ts'
 import { escapeTerminal } from '../terminal/escape.ts'
-import { renderRows } from '../terminal/format-rows.ts'
 import { formatSize } from '../terminal/size.ts'
 import { cell, type Document, time, withAdminApi, words } from './admin-api.ts'
-
-interface ListFlags {
-  readonly format: string | undefined
-  readonly quiet: boolean
-}
+import { type ListFlags, printList } from './print-list.ts'
 
 /** `registry replication ls HOST` */
 export async function list(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, (api) => api.list('replication', 'rules'))
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Name: { header: 'NAME', value: (row: Document) => cell(row['name']) },
+      Name: { header: 'NAME', value: (row) => cell(row['name']) },
       Direction: { header: 'DIRECTION', value: (row) => cell(row['direction']) },
       Remote: { header: 'REMOTE', value: (row) => cell(row['remote']) },
       Repositories: { header: 'REPOSITORIES', value: (row) => words(row['repositories']) },
@@ -29,27 +24,24 @@ export async function list(
       State: { header: 'STATE', value: (row) => cell(lastOf(row)['state']) },
     },
     defaultTable: ['Name', 'Direction', 'Remote', 'Repositories', 'When', 'LastRun', 'State'],
-    format,
-    quiet: quiet ? 'Name' : undefined,
+    quiet: 'Name',
     typeName: '*registry.replicationContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 /** `registry replication runs HOST RULE` */
 export async function runs(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '', rule = '']: readonly string[],
 ): Promise<void> {
   const path = `replication/${encodeURIComponent(rule)}`
   const rows = await withAdminApi(context, host, (api) => api.list(path, 'runs'))
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      ID: { header: 'RUN', value: (row: Document) => cell(row['id']) },
+      ID: { header: 'RUN', value: (row) => cell(row['id']) },
       Started: { header: 'STARTED', value: (row) => time(row['started_at']) },
       Cause: { header: 'CAUSE', value: (row) => cell(row['cause']) },
       State: { header: 'STATE', value: (row) => cell(row['state']) },
@@ -72,13 +64,9 @@ export async function runs(
       'Size',
       'Reason',
     ],
-    format,
-    quiet: quiet ? 'ID' : undefined,
+    quiet: 'ID',
     typeName: '*registry.runContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 /** `registry replication run HOST RULE` */

@@ -1,47 +1,38 @@
 import type { Context } from '../context.ts'
-import { plainFailure } from '../failure.ts'
-import { renderRows } from '../terminal/format-rows.ts'
 import {
   cell,
-  type Document,
   readExpiry,
   readScope,
   readTruth,
   showSecret,
   time,
+  removeEach,
   withAdminApi,
   yes,
 } from './admin-api.ts'
-
-interface ListFlags {
-  readonly format: string | undefined
-  readonly quiet: boolean
-}
+import { type ListFlags, printList } from './print-list.ts'
 
 /** `registry robot ls HOST [NAMESPACE]` */
 export async function list(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '', namespace]: readonly string[],
 ): Promise<void> {
   const query = namespace === undefined ? '' : `?namespace=${encodeURIComponent(namespace)}`
   const rows = await withAdminApi(context, host, (api) => api.list(`robots${query}`, 'robots'))
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Name: { header: 'NAME', value: (row: Document) => cell(row['name']) },
+      Name: { header: 'NAME', value: (row) => cell(row['name']) },
       Disabled: { header: 'DISABLED', value: (row) => yes(row['is_disabled']) },
       Created: { header: 'CREATED', value: (row) => time(row['created_at']) },
       Description: { header: 'DESCRIPTION', value: (row) => cell(row['description']) },
     },
     defaultTable: ['Name', 'Disabled', 'Created', 'Description'],
-    format,
-    quiet: quiet ? 'Name' : undefined,
+    quiet: 'Name',
     typeName: '*registry.robotContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 interface CreateFlags {
@@ -89,10 +80,5 @@ export async function remove(
   _flags: object,
   [host = '', ...names]: readonly string[],
 ): Promise<void> {
-  await withAdminApi(context, host, async (api) => {
-    for (const name of names) {
-      await api.ask('DELETE', `robots/${encodeURIComponent(name)}`)
-      context.stdout.write(`${name}\n`)
-    }
-  })
+  await withAdminApi(context, host, (api) => removeEach(context, { api, path: 'robots', names }))
 }

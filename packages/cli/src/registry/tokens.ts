@@ -1,6 +1,4 @@
 import type { Context } from '../context.ts'
-import { plainFailure } from '../failure.ts'
-import { renderRows } from '../terminal/format-rows.ts'
 import {
   type AdminApi,
   cell,
@@ -9,29 +7,30 @@ import {
   readScope,
   showSecret,
   time,
+  removeEach,
   withAdminApi,
   words,
 } from './admin-api.ts'
+import { type ListFlags, printList } from './print-list.ts'
 
-interface ListFlags {
+interface TokenListFlags extends ListFlags {
   readonly account: string | undefined
-  readonly format: string | undefined
-  readonly quiet: boolean
 }
 
 /** `registry token ls HOST` */
 export async function list(
   context: Context,
-  { account, format, quiet }: ListFlags,
+  { account, format, quiet }: TokenListFlags,
   [host = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, async (api) =>
     api.list(`${await pathOf(api, account)}/tokens`, 'tokens'),
   )
-  const text = await renderRows({
+  await printList(context, {
+    flags: { format, quiet },
     rows,
     fields: {
-      ID: { header: 'TOKEN ID', value: (row: Document) => cell(row['id']) },
+      ID: { header: 'TOKEN ID', value: (row) => cell(row['id']) },
       Name: { header: 'NAME', value: (row) => cell(row['name']) },
       Scopes: { header: 'SCOPES', value: (row) => scopesOf(row['scopes']) },
       Created: { header: 'CREATED', value: (row) => time(row['created_at']) },
@@ -39,13 +38,9 @@ export async function list(
       LastUsed: { header: 'LAST USED', value: (row) => time(row['last_used_at']) },
     },
     defaultTable: ['ID', 'Name', 'Scopes', 'Created', 'Expires', 'LastUsed'],
-    format,
-    quiet: quiet ? 'ID' : undefined,
+    quiet: 'ID',
     typeName: '*registry.tokenContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 interface CreateFlags {
@@ -79,10 +74,7 @@ export async function remove(
 ): Promise<void> {
   await withAdminApi(context, host, async (api) => {
     const path = await pathOf(api, account)
-    for (const id of ids) {
-      await api.ask('DELETE', `${path}/tokens/${encodeURIComponent(id)}`)
-      context.stdout.write(`${id}\n`)
-    }
+    await removeEach(context, { api, path: `${path}/tokens`, names: ids })
   })
 }
 

@@ -1,25 +1,20 @@
 import type { Context } from '../context.ts'
-import { plainFailure } from '../failure.ts'
-import { renderRows } from '../terminal/format-rows.ts'
 import { formatSize } from '../terminal/size.ts'
 import { cell, type Document, withAdminApi } from './admin-api.ts'
-
-interface ListFlags {
-  readonly format: string | undefined
-  readonly quiet: boolean
-}
+import { type ListFlags, printList } from './print-list.ts'
 
 /** `registry upstream ls HOST` */
 export async function list(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '']: readonly string[],
 ): Promise<void> {
   const rows = await withAdminApi(context, host, (api) => api.list('upstreams', 'upstreams'))
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      Registry: { header: 'REGISTRY', value: (row: Document) => cell(row['registry']) },
+      Registry: { header: 'REGISTRY', value: (row) => cell(row['registry']) },
       Below: { header: 'BELOW', value: (row) => cell(row['prefix']) || '(everything)' },
       URL: { header: 'URL', value: (row) => cell(row['url']) },
       Repositories: { header: 'REPOSITORIES', value: (row) => cell(row['repositories']) },
@@ -27,13 +22,9 @@ export async function list(
       State: { header: 'STATE', value: stateOf },
     },
     defaultTable: ['Registry', 'Below', 'URL', 'Repositories', 'Size', 'State'],
-    format,
-    quiet: quiet ? 'Registry' : undefined,
+    quiet: 'Registry',
     typeName: '*registry.upstreamContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 function stateOf({ resting }: Document): string {

@@ -1,38 +1,30 @@
 import type { Context } from '../context.ts'
-import { CommandFailure, plainFailure } from '../failure.ts'
-import { renderRows } from '../terminal/format-rows.ts'
-import { cell, type Document, readTruth, time, withAdminApi, words, yes } from './admin-api.ts'
-
-interface ListFlags {
-  readonly format: string | undefined
-  readonly quiet: boolean
-}
+import { CommandFailure } from '../failure.ts'
+import { cell, readTruth, time, removeEach, withAdminApi, words, yes } from './admin-api.ts'
+import { type ListFlags, printList } from './print-list.ts'
 
 /** `registry webhook ls HOST [NAMESPACE]` */
 export async function list(
   context: Context,
-  { format, quiet }: ListFlags,
+  flags: ListFlags,
   [host = '', namespace]: readonly string[],
 ): Promise<void> {
   const query = namespace === undefined ? '' : `?namespace=${encodeURIComponent(namespace)}`
   const rows = await withAdminApi(context, host, (api) => api.list(`webhooks${query}`, 'webhooks'))
-  const text = await renderRows({
+  await printList(context, {
+    flags,
     rows,
     fields: {
-      ID: { header: 'WEBHOOK ID', value: (row: Document) => cell(row['id']) },
+      ID: { header: 'WEBHOOK ID', value: (row) => cell(row['id']) },
       Enabled: { header: 'ENABLED', value: (row) => yes(row['is_enabled']) },
       Repositories: { header: 'REPOSITORIES', value: (row) => cell(row['repositories']) },
       Types: { header: 'TYPES', value: (row) => shortTypes(row['types']) },
       URL: { header: 'URL', value: (row) => cell(row['url']) },
     },
     defaultTable: ['ID', 'Enabled', 'Repositories', 'Types', 'URL'],
-    format,
-    quiet: quiet ? 'ID' : undefined,
+    quiet: 'ID',
     typeName: '*registry.webhookContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 interface CreateFlags {
@@ -80,12 +72,9 @@ export async function remove(
   _flags: object,
   [host = '', ...ids]: readonly string[],
 ): Promise<void> {
-  await withAdminApi(context, host, async (api) => {
-    for (const id of ids) {
-      await api.ask('DELETE', `webhooks/${encodeURIComponent(id)}`)
-      context.stdout.write(`${id}\n`)
-    }
-  })
+  await withAdminApi(context, host, (api) =>
+    removeEach(context, { api, path: 'webhooks', names: ids }),
+  )
 }
 
 /** `registry webhook test HOST ID` */
@@ -113,10 +102,11 @@ export async function log(
   const rows = await withAdminApi(context, host, (api) =>
     api.list(`webhooks/${encodeURIComponent(id)}/deliveries`, 'deliveries', limit),
   )
-  const text = await renderRows({
+  await printList(context, {
+    flags: { format, quiet },
     rows,
     fields: {
-      ID: { header: 'MESSAGE ID', value: (row: Document) => cell(row['id']) },
+      ID: { header: 'MESSAGE ID', value: (row) => cell(row['id']) },
       Type: { header: 'TYPE', value: (row) => shortType(cell(row['type'])) },
       State: { header: 'STATE', value: (row) => cell(row['state']) },
       Attempts: { header: 'ATTEMPTS', value: (row) => cell(row['attempts']) },
@@ -125,13 +115,9 @@ export async function log(
       Error: { header: 'ERROR', value: (row) => cell(row['error']) },
     },
     defaultTable: ['ID', 'Type', 'State', 'Attempts', 'Status', 'Created', 'Error'],
-    format,
-    quiet: quiet ? 'ID' : undefined,
+    quiet: 'ID',
     typeName: '*registry.deliveryContext',
-  }).catch((error: unknown) => {
-    throw plainFailure(error)
   })
-  context.stdout.write(text)
 }
 
 function shortTypes(types: unknown): string {
