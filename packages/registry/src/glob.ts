@@ -6,15 +6,15 @@ export function isGlob(text: string): boolean {
   return text.length <= maxLength && /^[\w.*-]+$/.test(text)
 }
 
-/** Whether the whole tag is what the pattern says. Goes back to the last star only: never more than the lengths multiplied. */
-export function matchesGlob(pattern: string, tag: string): boolean {
+/** Whether the whole text is what the pattern says: `*` is any text, also none. Goes back to the last star only: never more than the lengths multiplied. */
+export function matchesGlob(pattern: string, text: string): boolean {
   let [at, read, star, mark] = [0, 0, -1, 0]
-  while (read < tag.length) {
+  while (read < text.length) {
     if (pattern[at] === '*') {
       star = at
       mark = read
       at += 1
-    } else if (pattern[at] === tag[read]) {
+    } else if (pattern[at] === text[read]) {
       at += 1
       read += 1
     } else if (star === -1) {

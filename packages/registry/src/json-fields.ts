@@ -1,4 +1,5 @@
 import type { RegistryRequest } from './http.ts'
+import { readWholeBody } from './read-body.ts'
 import { Refusal } from './refusal.ts'
 
 /**
@@ -10,16 +11,10 @@ export async function readJsonFields<Key extends string>(
   request: RegistryRequest,
   { keys, limitBytes }: { readonly keys: readonly Key[]; readonly limitBytes: number },
 ): Promise<JsonFields<Key>> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body) {
-    size += chunk.byteLength
-    if (size > limitBytes) throw new Refusal(413, 'SIZE_INVALID', 'the body is too large')
-    chunks.push(chunk)
-  }
+  const text = (await readWholeBody(request, limitBytes)).toString('utf8')
   let value: unknown
   try {
-    value = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    value = JSON.parse(text)
   } catch {
     throw invalid('the body is no JSON')
   }

@@ -2,6 +2,7 @@ import { type Action, type Policy } from './access.ts'
 import type { Grant, TokenSigner } from './access-token.ts'
 import { json, type RegistryRequest, type RegistryResponse } from './http.ts'
 import type { Passwords } from './passwords.ts'
+import { readForm } from './read-body.ts'
 import { Refusal } from './refusal.ts'
 import { isRepositoryName } from './route.ts'
 
@@ -16,7 +17,6 @@ export interface TokenEndpointOptions {
 }
 
 const maxScopes = 100
-const maxFormBytes = 16 * 1024
 const allActions: readonly Action[] = ['pull', 'push', 'delete']
 
 /**
@@ -86,17 +86,6 @@ function grantOf(scope: string, user: string | undefined, policy: Policy): reado
     (action) => (wanted.has(action) || wanted.has('*')) && policy(user, name, action),
   )
   return actions.length === 0 ? [] : [{ type: kind, name, actions }]
-}
-
-async function readForm(request: RegistryRequest): Promise<URLSearchParams> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body) {
-    size += chunk.byteLength
-    if (size > maxFormBytes) throw new Refusal(413, 'SIZE_INVALID', 'the form is too large')
-    chunks.push(chunk)
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'))
 }
 
 function wrongCredentials(): Refusal {

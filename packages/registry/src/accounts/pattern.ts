@@ -1,3 +1,4 @@
+import { matchesGlob } from '../glob.ts'
 /**
  * Which repositories a right is for: parts between slashes, in which `*` stands for any text; `**` as the last part
  * for everything below, and alone for every repository. A name of one part is the one in `library`, as on Docker Hub.
@@ -23,7 +24,7 @@ export function matches(pattern: Pattern, repository: string): boolean {
   const isDeep = wanted.at(-1) === '**'
   if (isDeep ? parts.length < wanted.length : parts.length !== wanted.length) return false
   return wanted.every(
-    (one, index) => (isDeep && index === wanted.length - 1) || matchesPart(one, parts[index] ?? ''),
+    (one, index) => (isDeep && index === wanted.length - 1) || matchesGlob(one, parts[index] ?? ''),
   )
 }
 
@@ -40,7 +41,7 @@ export function covers(outer: Pattern, inner: Pattern): boolean {
     if (isDeep && index === wanted.length - 1) return true
     const given = parts[index] ?? ''
     if (given === '**') return false
-    return one === '*' || one === given || (!given.includes('*') && matchesPart(one, given))
+    return one === '*' || one === given || (!given.includes('*') && matchesGlob(one, given))
   })
 }
 
@@ -54,27 +55,4 @@ export function namespaceOfPattern(pattern: Pattern): string | undefined {
 /** The whole name of a repository: one of one part is in `library`. */
 export function inLibrary(name: string): string {
   return name.includes('/') ? name : `library/${name}`
-}
-
-/** `*` is any text, also none. Goes back to the last star only, so it is never more than the lengths multiplied. */
-function matchesPart(pattern: string, text: string): boolean {
-  let [at, read, star, mark] = [0, 0, -1, 0]
-  while (read < text.length) {
-    if (pattern[at] === '*') {
-      star = at
-      mark = read
-      at += 1
-    } else if (pattern[at] === text[read]) {
-      at += 1
-      read += 1
-    } else if (star === -1) {
-      return false
-    } else {
-      at = star + 1
-      mark += 1
-      read = mark
-    }
-  }
-  while (pattern[at] === '*') at += 1
-  return at === pattern.length
 }

@@ -2,7 +2,7 @@ import type { ChangeListener } from '../change.ts'
 import type { Queries } from '../database/database.ts'
 import { Refusal } from '../refusal.ts'
 import { matches } from '../accounts/pattern.ts'
-import { matchesGlob } from './glob.ts'
+import { matchesGlob } from '../glob.ts'
 
 /** Tags of these names in these repositories never move and are never deleted. */
 export interface ImmutableTags {

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { RegistryRequest } from '../http.ts'
+import { readWholeBody } from '../read-body.ts'
 import { Refusal } from '../refusal.ts'
 
 const maxBytes = 64 * 1024
@@ -9,14 +10,8 @@ export async function readJson<Schema extends v.GenericSchema>(
   request: RegistryRequest,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body) {
-    size += chunk.byteLength
-    if (size > maxBytes) throw new Refusal(413, 'SIZE_INVALID', `at most ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return checkInput(schema, size === 0 ? {} : parse(Buffer.concat(chunks).toString()))
+  const text = (await readWholeBody(request, maxBytes)).toString('utf8')
+  return checkInput(schema, text === '' ? {} : parse(text))
 }
 
 /** @throws Refusal that names the key. */

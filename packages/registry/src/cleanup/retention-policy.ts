@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Queries } from '../database/database.ts'
 import { isPattern } from '../accounts/pattern.ts'
-import { isGlob } from './glob.ts'
+import { isGlob } from '../glob.ts'
 
 export const repositoryPattern = v.pipe(
   v.string(),

@@ -12,6 +12,7 @@ import {
 } from '@katman/oci'
 import { readLength, type RegistryRequest, type RegistryResponse } from '../http.ts'
 import { findManifest, findManifestByTag } from '../metadata/manifests.ts'
+import { readWholeBody } from '../read-body.ts'
 import { Refusal } from '../refusal.ts'
 import { isSameAsHeld } from './conditions.ts'
 import type { Asked, DistributionContext } from './context.ts'
@@ -106,16 +107,11 @@ function readTags(query: URLSearchParams): readonly string[] {
 }
 
 async function readDocument(request: RegistryRequest, limit: number): Promise<Uint8Array> {
-  const tooLarge = new Refusal(413, 'SIZE_INVALID', `a manifest has at most ${limit} bytes`)
-  if ((readLength(request.header('content-length')) ?? 0) > limit) throw tooLarge
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body) {
-    size += chunk.byteLength
-    if (size > limit) throw tooLarge
-    chunks.push(chunk)
+  // Who says that it is too large need not send it.
+  if ((readLength(request.header('content-length')) ?? 0) > limit) {
+    throw new Refusal(413, 'SIZE_INVALID', `a manifest has at most ${limit} bytes`)
   }
-  return Buffer.concat(chunks)
+  return readWholeBody(request, limit, 'a manifest')
 }
 
 function digestOf(bytes: Uint8Array, expected: Digest | undefined): Digest {

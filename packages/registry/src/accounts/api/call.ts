@@ -7,7 +7,7 @@ import { writeAudit } from '../audit-log.ts'
 import type { FailedLogins } from '../failed-logins.ts'
 import { type Identity, mayDo } from '../identity.ts'
 import type { PasswordHasher } from '../password-hash.ts'
-import { readText } from '../read-form.ts'
+import { readWholeBody } from '../../read-body.ts'
 
 /** One request of the administration API, by somebody who signed in. */
 export interface Call {
@@ -62,7 +62,7 @@ export async function readBody<S extends v.GenericSchema>(
     throw new Refusal(415, 'INVALID', 'the body must be application/json')
   }
   const { getDotPath, safeParse } = await import('valibot')
-  const text = await readText(request, maxBodyBytes)
+  const text = (await readWholeBody(request, maxBodyBytes)).toString('utf8')
   let value: unknown
   try {
     value = JSON.parse(text)
